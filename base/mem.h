@@ -1,0 +1,35 @@
+/* mem.h - memory of the data plane: taken at start, locked where it held card data, then sealed.
+ *
+ * mem_take() is for the start only (aborts after mem_seal()). MEM_SECRET regions are mlock()ed and
+ * MADV_DONTDUMP, and are wiped by mem_wipe_secrets() at exit. After the seal the data plane
+ * allocates nothing; malloc from a data-plane thread after its mem_seal_thread() aborts (release
+ * builds hook it by symbol; under ASan the check is off). */
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+#include "base/base.h"
+
+enum mem_kind {
+    MEM_PLAIN,  /* zeroed, page aligned, touched lazily */
+    MEM_SECRET, /* as MEM_PLAIN, and locked, undumpable, wiped at exit */
+};
+
+/* What is it for ("transactions"): a constant string, printed with its size at start. */
+NODISCARD void *mem_take(enum mem_kind kind, size_t bytes, const char *what);
+
+/* Shared with a child process (MAP_SHARED memfd). *fd is close-on-exec off. */
+NODISCARD void *mem_take_shared(enum mem_kind kind, size_t bytes, const char *what, int *fd);
+
+/* Touches and locks everything taken: production. Returns false when mlock is refused. */
+NODISCARD bool mem_lock_all(void);
+bool mem_secrets_locked(void); /* false: mlock was refused for some MEM_SECRET region */
+
+void mem_seal(void);
+void mem_seal_thread(void);   /* from now on this thread must not allocate */
+uint64_t mem_allocations_after_seal(void);
+size_t mem_taken_bytes(void);
+/* Calls `row` for each region: the table that the start prints. */
+void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret), void *context);
+void mem_wipe_secrets(void);
+
+#endif
