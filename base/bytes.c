@@ -1,0 +1,240 @@
+/* bytes.c - see bytes.h. */
+#include "base/bytes.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+/* ---- digits ---------------------------------------------------------------------------------- */
+
+/* True when each of the eight bytes is '0'..'9': the high nibble is 3, and adding 6 keeps it. */
+static bool eight_digits(uint64_t v)
+{
+    const uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0);
+    const uint64_t three = UINT64_C(0x3030303030303030);
+    const uint64_t six = UINT64_C(0x0606060606060606);
+    return (v & high) == three && ((v + six) & high) == three;
+}
+
+bool bytes_are_digits(const uint8_t *data, uint32_t size)
+{
+    while (size >= 8) {
+        uint64_t v;
+        memcpy(&v, data, 8);
+        if (!eight_digits(v)) {
+            return false;
+        }
+        data += 8;
+        size -= 8;
+    }
+    uint64_t rest = UINT64_C(0x3030303030303030);
+    if (size > 0) {
+        memcpy(&rest, data, size);
+    }
+    return eight_digits(rest);
+}
+
+bool bytes_to_number(const uint8_t *data, uint32_t size, int64_t *out)
+{
+    if (size == 0 || size > 19 || !bytes_are_digits(data, size)) {
+        return false;
+    }
+    uint64_t value = 0;
+    for (uint32_t i = 0; i < size; i++) {
+        value = value * 10 + (uint64_t)(data[i] - '0'); /* below 10^19: fits uint64 */
+    }
+    if (value > INT64_MAX) {
+        return false;
+    }
+    *out = (int64_t)value;
+    return true;
+}
+
+void bytes_put_number(uint8_t *out, uint32_t digits, uint64_t value)
+{
+    for (uint32_t i = digits; i > 0; i--) {
+        out[i - 1] = (uint8_t)('0' + value % 10);
+        value /= 10;
+    }
+    must(value == 0);
+}
+
+bool bytes_luhn_valid(const uint8_t *digits, uint32_t size)
+{
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < size; i++) { /* i counts from the check digit */
+        uint32_t digit = (uint32_t)(digits[size - 1 - i] - '0');
+        if (digit > 9) {
+            return false;
+        }
+        sum += i % 2 == 0 ? digit : digit * 2 - (digit > 4 ? 9 : 0);
+    }
+    return size > 1 && sum % 10 == 0;
+}
+
+/* ---- hex ------------------------------------------------------------------------------------- */
+
+static int nibble(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    if (c >= 'A' && c <= 'F') {
+        return c - 'A' + 10;
+    }
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool bytes_from_hex(const char *hex, size_t hex_size, uint8_t *out, size_t out_max, size_t *out_size)
+{
+    if (hex_size % 2 != 0 || hex_size / 2 > out_max) {
+        return false;
+    }
+    for (size_t i = 0; i < hex_size; i++) {
+        if (nibble(hex[i]) < 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < hex_size / 2; i++) {
+        out[i] = (uint8_t)(nibble(hex[2 * i]) << 4 | nibble(hex[2 * i + 1]));
+    }
+    *out_size = hex_size / 2;
+    return true;
+}
+
+void bytes_to_hex(const uint8_t *data, size_t size, char *out)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    for (size_t i = 0; i < size; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * size] = '\0';
+}
+
+/* ---- checksums ------------------------------------------------------------------------------- */
+
+/* Castagnoli polynomial, reflected (RFC 3720 B.4). */
+#define CRC32C_POLYNOMIAL 0x82F63B78u
+
+static uint32_t crc32c_portable(uint32_t crc, const uint8_t *data, size_t size)
+{
+    while (size-- > 0) {
+        crc ^= *data++;
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (CRC32C_POLYNOMIAL & (0u - (crc & 1)));
+        }
+    }
+    return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t crc, const uint8_t *data,
+                                                               size_t size)
+{
+    uint64_t wide = crc;
+    for (; size >= 8; size -= 8, data += 8) {
+        uint64_t v;
+        memcpy(&v, data, 8);
+        wide = _mm_crc32_u64(wide, v);
+    }
+    crc = (uint32_t)wide;
+    for (; size > 0; size--) {
+        crc = _mm_crc32_u8(crc, *data++);
+    }
+    return crc;
+}
+#endif
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t size)
+{
+    crc = ~crc;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("sse4.2")) {
+        return ~crc32c_sse42(crc, data, size);
+    }
+#endif
+    return ~crc32c_portable(crc, data, size);
+}
+
+/* ---- hashes ---------------------------------------------------------------------------------- */
+
+static uint64_t fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+uint64_t hash64(const void *data, size_t size, uint64_t seed)
+{
+    const uint64_t odd1 = UINT64_C(0x9E3779B97F4A7C15), odd2 = UINT64_C(0xD1B54A32D192ED03);
+    const uint8_t *p = data;
+    uint64_t state = seed ^ fold(size + odd1, odd2);
+    for (; size >= 8; size -= 8, p += 8) {
+        uint64_t v;
+        memcpy(&v, p, 8);
+        state = fold(state ^ v ^ odd1, odd2);
+    }
+    uint64_t tail = 0;
+    if (size > 0) {
+        memcpy(&tail, p, size);
+    }
+    return fold(state ^ tail ^ odd2, odd1);
+}
+
+static uint64_t rotate(uint64_t v, int bits)
+{
+    return v << bits | v >> (64 - bits);
+}
+
+static void sip_round(uint64_t v[4])
+{
+    v[0] += v[1];
+    v[2] += v[3];
+    v[1] = rotate(v[1], 13) ^ v[0];
+    v[3] = rotate(v[3], 16) ^ v[2];
+    v[0] = rotate(v[0], 32);
+    v[2] += v[1];
+    v[0] += v[3];
+    v[1] = rotate(v[1], 17) ^ v[2];
+    v[3] = rotate(v[3], 21) ^ v[0];
+    v[2] = rotate(v[2], 32);
+}
+
+/* SipHash-2-4 with a 128-bit tag (Aumasson, Bernstein). */
+struct hash128 hash128(const void *data, size_t size, const uint8_t key[16])
+{
+    uint64_t k0, k1;
+    memcpy(&k0, key, 8);
+    memcpy(&k1, key + 8, 8);
+    uint64_t v[4] = {UINT64_C(0x736f6d6570736575) ^ k0, UINT64_C(0x646f72616e646f6d) ^ k1 ^ 0xee,
+                     UINT64_C(0x6c7967656e657261) ^ k0, UINT64_C(0x7465646279746573) ^ k1};
+    const uint8_t *p = data;
+    uint64_t last = (uint64_t)size << 56;
+    for (; size >= 8; size -= 8, p += 8) {
+        uint64_t m;
+        memcpy(&m, p, 8);
+        v[3] ^= m;
+        sip_round(v);
+        sip_round(v);
+        v[0] ^= m;
+    }
+    for (size_t i = 0; i < size; i++) {
+        last |= (uint64_t)p[i] << (8 * i);
+    }
+    v[3] ^= last;
+    sip_round(v);
+    sip_round(v);
+    v[0] ^= last;
+    v[2] ^= 0xee;
+    for (int i = 0; i < 4; i++) {
+        sip_round(v);
+    }
+    struct hash128 tag = {.low = v[0] ^ v[1] ^ v[2] ^ v[3]};
+    v[1] ^= 0xdd;
+    for (int i = 0; i < 4; i++) {
+        sip_round(v);
+    }
+    tag.high = v[0] ^ v[1] ^ v[2] ^ v[3];
+    return tag;
+}
