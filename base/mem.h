@@ -26,6 +26,8 @@ bool mem_secrets_locked(void); /* false: mlock was refused for some MEM_SECRET r
 
 void mem_seal(void);
 void mem_seal_thread(void);   /* from now on this thread must not allocate */
+bool mem_thread_is_sealed(void); /* for base/alloc_guard.c */
+void mem_count_allocation(void);
 uint64_t mem_allocations_after_seal(void);
 size_t mem_taken_bytes(void);
 /* Calls `row` for each region: the table that the start prints. */

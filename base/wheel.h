@@ -11,11 +11,13 @@
 struct wheel_entry {
     struct wheel_entry *next, *previous; /* NULL when not armed */
     int64_t deadline_ns;
+    uint8_t level, slot;
 };
 
 struct wheel {
     struct wheel_entry slots[WHEEL_LEVELS][WHEEL_SLOTS];
-    int64_t tick_ms;   /* all entries of earlier ticks have run */
+    uint32_t occupied[WHEEL_LEVELS]; /* a bit a slot */
+    int64_t tick_ms; /* all entries of earlier ticks have run */
     uint32_t armed_count;
 };
 

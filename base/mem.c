@@ -1,0 +1,143 @@
+/* mem.c - see mem.h. Start-up only, but for the seal's flags and mem_wipe_secrets(). */
+#include "base/mem.h"
+
+#include "base/secret.h"
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define REGIONS_MAX 256u
+#define PAGE_BYTES  4096u
+
+struct region {
+    void *memory;
+    size_t bytes;
+    const char *what;
+    enum mem_kind kind;
+};
+
+/* One table for the process: memory is the process's, whoever asks. */
+static struct {
+    pthread_mutex_t lock;
+    struct region regions[REGIONS_MAX];
+    uint32_t regions_count;
+    size_t bytes;
+    bool sealed;
+    bool lock_refused;
+} taken = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static _Thread_local bool thread_sealed;
+static _Atomic uint64_t allocations_after_seal;
+
+static void note(void *memory, size_t bytes, const char *what, enum mem_kind kind)
+{
+    (void)pthread_mutex_lock(&taken.lock);
+    must(taken.regions_count < REGIONS_MAX);
+    taken.regions[taken.regions_count++] = (struct region){memory, bytes, what, kind};
+    taken.bytes += bytes;
+    if (kind == MEM_SECRET) {
+        taken.lock_refused |= mlock(memory, bytes) != 0;
+        (void)madvise(memory, bytes, MADV_DONTDUMP);
+    }
+    (void)pthread_mutex_unlock(&taken.lock);
+}
+
+static void *map(size_t bytes, int flags, int fd, const char *what)
+{
+    must(!taken.sealed);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+    if (memory == MAP_FAILED) {
+        (void)fprintf(stderr, "ringswitch: %zu bytes for %s are not to be had: lower its limit in the "
+                              "configuration or add memory\n", bytes, what);
+        _exit(2);
+    }
+    return memory;
+}
+
+void *mem_take(enum mem_kind kind, size_t bytes, const char *what)
+{
+    bytes = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    void *memory = map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, what);
+    if (kind == MEM_SECRET) {
+        (void)madvise(memory, bytes, MADV_WIPEONFORK);
+    }
+    note(memory, bytes, what, kind);
+    return memory;
+}
+
+void *mem_take_shared(enum mem_kind kind, size_t bytes, const char *what, int *fd)
+{
+    bytes = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
+    *fd = memfd_create(what, 0);
+    must(*fd >= 0 && ftruncate(*fd, (off_t)bytes) == 0);
+    void *memory = map(bytes, MAP_SHARED, *fd, what);
+    note(memory, bytes, what, kind);
+    return memory;
+}
+
+bool mem_lock_all(void)
+{
+    bool locked = true;
+    (void)pthread_mutex_lock(&taken.lock);
+    for (uint32_t i = 0; i < taken.regions_count; i++) {
+        const struct region *region = &taken.regions[i];
+        locked &= mlock(region->memory, region->bytes) == 0; /* touches every page too */
+    }
+    (void)pthread_mutex_unlock(&taken.lock);
+    return locked;
+}
+
+bool mem_secrets_locked(void)
+{
+    return !taken.lock_refused;
+}
+
+void mem_seal(void)
+{
+    taken.sealed = true;
+}
+
+void mem_seal_thread(void)
+{
+    thread_sealed = true;
+}
+
+bool mem_thread_is_sealed(void)
+{
+    return thread_sealed;
+}
+
+void mem_count_allocation(void)
+{
+    atomic_fetch_add_explicit(&allocations_after_seal, 1, memory_order_relaxed);
+}
+
+uint64_t mem_allocations_after_seal(void)
+{
+    return atomic_load_explicit(&allocations_after_seal, memory_order_relaxed);
+}
+
+size_t mem_taken_bytes(void)
+{
+    return taken.bytes;
+}
+
+void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret), void *context)
+{
+    for (uint32_t i = 0; i < taken.regions_count; i++) {
+        const struct region *region = &taken.regions[i];
+        row(context, region->what, region->bytes, region->kind == MEM_SECRET);
+    }
+}
+
+void mem_wipe_secrets(void)
+{
+    for (uint32_t i = 0; i < taken.regions_count; i++) {
+        if (taken.regions[i].kind == MEM_SECRET) {
+            secret_wipe(taken.regions[i].memory, taken.regions[i].bytes);
+        }
+    }
+}
