@@ -52,7 +52,9 @@ struct thread {
     uint32_t agents_count;
     _Atomic bool stop;
     struct io_event *events; /* LIMIT_IO_EVENTS_MAX */
-    uint64_t turns_count, sleeps_count, guard_found_count, stall_max_ns;
+    bool io_quiet; /* the last wait ended without an event or a wake */
+    uint64_t turns_count, sleeps_count, guard_found_count;
+    int64_t stall_max_ns;
 };
 
 void thread_init(struct thread *thread, const char *name, const struct clock_source *source);
