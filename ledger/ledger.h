@@ -10,6 +10,7 @@
 #include "base/metric.h"
 #include "base/ring.h"
 #include "ledger/command.h"
+#include "ledger/reason.h"
 #include "ledger/ref.h"
 
 #define LEDGER_SENDERS_MAX (LIMIT_WORKERS_MAX + 1u) /* workers, then control */
@@ -46,6 +47,9 @@ struct ledger_board {
     _Atomic uint64_t durable_batch;
     _Atomic uint64_t ref_batch; /* how far the ref follower is */
     _Atomic uint32_t busy;      /* replay table full, journal full: shed new requests */
+    struct {                    /* ledger_ref_renewed(): the snapshot that a worker decides from */
+        _Alignas(64) _Atomic uint64_t batch;
+    } ref_renewed[LIMIT_WORKERS_MAX];
 };
 
 struct ledger_port { /* a sender's two rings; owned by the ledger, made at start */
