@@ -13,7 +13,7 @@
 #define LIMIT_PARTIES_MAX          64u
 #define LIMIT_FRAME_BYTES_MAX      8192u /* message behind the length prefix */
 #define LIMIT_LINK_WINDOW_MAX      256u  /* requests in flight on a link */
-#define LIMIT_LINK_SEND_BYTES      (256u * 1024u) /* one of a link's two send buffers */
+#define LIMIT_LINK_SEND_BYTES      (64u * 1024u) /* one of a link's two send buffers */
 #define LIMIT_RECORD_BYTES_MAX     16384u /* one record of an SPSC ring */
 #define LIMIT_ROUTES_MAX           4u
 #define LIMIT_COUNTS_PER_TXN_MAX   8u
@@ -24,5 +24,7 @@ _Static_assert(LIMIT_RECORD_BYTES_MAX >= LIMIT_FRAME_BYTES_MAX + 1024u,
                "a forwarded frame and its header fit one record");
 _Static_assert(LIMIT_LINK_SEND_BYTES >= 4u * (LIMIT_FRAME_BYTES_MAX + 2u),
                "a send buffer holds several of the largest frames");
+_Static_assert(LIMIT_LINK_SEND_BYTES >= 256u * LIMIT_LINK_WINDOW_MAX,
+               "a send buffer holds the answers to a whole window");
 
 #endif

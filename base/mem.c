@@ -39,7 +39,8 @@ static void note(void *memory, size_t bytes, const char *what, enum mem_kind kin
     taken.regions[taken.regions_count++] = (struct region){memory, bytes, what, kind};
     taken.bytes += bytes;
     if (kind == MEM_SECRET) {
-        taken.lock_refused |= mlock(memory, bytes) != 0;
+        /* On fault: what is never used costs nothing. mem_lock_all() touches the rest. */
+        taken.lock_refused |= mlock2(memory, bytes, MLOCK_ONFAULT) != 0;
         (void)madvise(memory, bytes, MADV_DONTDUMP);
     }
     (void)pthread_mutex_unlock(&taken.lock);
