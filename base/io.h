@@ -34,7 +34,7 @@ enum io_err { /* results are >= 0, or one of these negated; the text is io_err_t
 };
 const char *io_err_text(int32_t result);
 
-enum io_kind { IO_ACCEPT, IO_CONNECT, IO_RECEIVE, IO_SEND, IO_CLOSED, IO_WRITE, IO_SYNC };
+enum io_kind { IO_ACCEPT, IO_CONNECT, IO_RECEIVE, IO_SEND, IO_CLOSED, IO_WRITE, IO_WATCH };
 
 struct io_address { /* numeric IPv4 or IPv6 and port; filled by io_address_parse() */
     char text[64];  /* "127.0.0.1:8583", for people */
@@ -70,6 +70,8 @@ struct io_ops {
      * 4096-aligned. */
     void (*write)(struct io *, uint64_t token, io_file, const uint8_t *data, uint32_t size,
                   uint64_t offset);
+    /* An event each time the eventfd of another process becomes readable; the io drains it. */
+    void (*watch)(struct io *, uint64_t token, int eventfd);
     /* Flushes, then waits until an event, a wake or deadline_ns (clock boot time; 0 = do not wait).
      * Returns the number of events written. */
     uint32_t (*wait)(struct io *, int64_t deadline_ns, struct io_event *events, uint32_t events_max);
@@ -93,5 +95,12 @@ static inline uint32_t io_token_index(uint64_t token) { return (uint32_t)token; 
 /* The real one. Call from the thread that will use it (the ring is SINGLE_ISSUER). On refusal `text`
  * holds one sentence naming the cause and the cure (seccomp, kernel.io_uring_disabled, kernel). */
 NODISCARD struct io *io_uring_create(char *text, size_t text_size);
+
+struct io_options {
+    bool write_thread;      /* durable writes by a thread that blocks in pwrite, not by the ring */
+    uint32_t buffers_count; /* receive buffers, a power of two; 0 = LIMIT_IO_BUFFERS */
+};
+NODISCARD struct io *io_uring_create_with(const struct io_options *options, char *text,
+                                          size_t text_size);
 
 #endif

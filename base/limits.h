@@ -18,6 +18,8 @@
 #define LIMIT_ROUTES_MAX           4u
 #define LIMIT_COUNTS_PER_TXN_MAX   8u
 #define LIMIT_REPLY_DELTA_BYTES    1024u
+#define LIMIT_IO_BUFFERS           1024u /* receive buffers of a ring, 4 KiB each */
+#define LIMIT_IO_SOCKETS           8192u /* descriptors that a ring can hold */
 #define LIMIT_IO_EVENTS_MAX        1024u /* taken from the kernel in one turn */
 
 _Static_assert(LIMIT_RECORD_BYTES_MAX >= LIMIT_FRAME_BYTES_MAX + 1024u,
