@@ -72,9 +72,6 @@ struct io_ops {
                   uint64_t offset);
     /* An event each time the eventfd of another process becomes readable; the io drains it. */
     void (*watch)(struct io *, uint64_t token, int eventfd);
-    /* Event IO_WATCH each time the eventfd was written by another process; the io drains it. For the
-     * io's life. NULL in the simulator, where nothing comes from outside. */
-    void (*watch)(struct io *, uint64_t token, int eventfd);
     /* Flushes, then waits until an event, a wake or deadline_ns (clock boot time; 0 = do not wait).
      * Returns the number of events written. */
     uint32_t (*wait)(struct io *, int64_t deadline_ns, struct io_event *events, uint32_t events_max);
