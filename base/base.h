@@ -17,6 +17,10 @@
 #define likely(x)      __builtin_expect(!!(x), 1)
 #define unlikely(x)    __builtin_expect(!!(x), 0)
 
+/* Totals and products; two words in records. */
+__extension__ typedef unsigned __int128 uint128;
+__extension__ typedef __int128 int128;
+
 NORETURN void must_failed(const char *expression, const char *file, int line);
 #define must(x) (likely(x) ? (void)0 : must_failed(#x, __FILE__, __LINE__))
 
