@@ -142,3 +142,20 @@ void mem_wipe_secrets(void)
         }
     }
 }
+
+uint32_t mem_mark(void)
+{
+    return taken.regions_count;
+}
+
+void mem_release_to(uint32_t mark)
+{
+    (void)pthread_mutex_lock(&taken.lock);
+    must(mark <= taken.regions_count && !taken.sealed);
+    while (taken.regions_count > mark) {
+        const struct region *region = &taken.regions[--taken.regions_count];
+        taken.bytes -= region->bytes;
+        must(munmap(region->memory, region->bytes) == 0);
+    }
+    (void)pthread_mutex_unlock(&taken.lock);
+}

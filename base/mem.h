@@ -34,4 +34,9 @@ size_t mem_taken_bytes(void);
 void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret), void *context);
 void mem_wipe_secrets(void);
 
+/* Tests and the simulator, where processes come and go inside one: everything taken after the mark is
+ * given back (shared memory is not). */
+NODISCARD uint32_t mem_mark(void);
+void mem_release_to(uint32_t mark);
+
 #endif
