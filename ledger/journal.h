@@ -27,8 +27,9 @@
 
 #define JOURNAL_SEGMENTS_MAX  256u
 #define JOURNAL_FOLLOWERS_MAX 8u
-#define JOURNAL_BATCH_BYTES   (1024u * 1024u) /* a frame at most; a quarter of a segment if smaller \
-                                               */
+#define JOURNAL_BATCH_BYTES                                                                        \
+    (1024u * 1024u) /* a frame at most; a quarter of a segment if smaller                          \
+                     */
 #define JOURNAL_SEAL_AFTER_NS (10 * NS_PER_MS) /* an idle journal says so, once */
 #define JOURNAL_SEGMENTS_MIN  3u
 
@@ -53,8 +54,7 @@ void journal_close(struct journal *journal);
 /* False when O_DIRECT was refused for some segment and O_DSYNC alone is used. */
 bool journal_is_direct(const struct journal *journal);
 
-/* ---- at start, recover.c ----------------------------------------------------------------------
- */
+/* ---- at start, journal_recover.c ------------------------------------------------------------- */
 
 struct journal_cursor { /* what a follower says of itself at start */
     const char *name;   /* "state" */
@@ -69,21 +69,22 @@ struct journal_found { /* what the recovery found; for the log */
     bool torn;         /* a broken frame stood at the end: nobody was answered from it */
     char torn_at[64];  /* "journal-002.seg at 1232896" */
 };
-/* Finds the end of the journal by rule 8 of the design, gives every record of batches >
- * replay_after to `record`, oldest first (NULL: none wanted), then writes the EPOCH frame and
- * zeroes what may stand behind it. False: nothing was written, `text` names file and offset and
- * what is wrong. `record` may refuse (false) what it cannot accept. */
+/* Finds the end of the journal by rule 8 of the design and gives every record of batches >
+ * replay_after to `record`, oldest first (NULL: none wanted). Writes nothing. False: `text` names
+ * file and offset and what is wrong, or what `record` refused. Afterwards followers can read. */
 typedef bool (*journal_record_fn)(void *context, const struct journal_frame *frame,
                                   const struct ledger_record *record);
 NODISCARD bool journal_recover(struct journal *journal, const struct journal_cursor *cursors,
                                uint32_t cursors_count, uint64_t replay_after,
                                journal_record_fn record, void *context, struct journal_found *found,
                                char *text, size_t text_size);
+/* Zeroes what may stand behind the end, then writes the EPOCH frame: from now on records are taken.
+ * False also when there is no room: then the followers must catch up first. */
+NODISCARD bool journal_begin(struct journal *journal, char *text, size_t text_size);
 /* Writes the open batch through the disk and waits: only before the io is attached. */
 NODISCARD bool journal_write_now(struct journal *journal, char *text, size_t text_size);
 
-/* ---- the shard's thread ------------------------------------------------------------------------
- */
+/* ---- the shard's thread ---------------------------------------------------------------------- */
 
 /* From now on writes go through `io` with this token. */
 void journal_attach(struct journal *journal, struct io *io, uint64_t token);
@@ -122,7 +123,6 @@ void journal_pin(struct journal *journal, const _Atomic uint64_t *passed);
 
 struct journal_reader; /* one per follower; has a buffer of its own */
 NODISCARD struct journal_reader *journal_reader_create(struct journal *journal);
-void journal_reader_destroy(struct journal_reader *reader);
 enum journal_read {
     JOURNAL_READ_FRAME,
     JOURNAL_READ_NONE,   /* not durable yet */
