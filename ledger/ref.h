@@ -44,7 +44,7 @@ struct ledger_list_change;
 struct ledger_ref_store_ops {
     uint64_t (*batch)(struct ledger_ref *);
     enum io_err (*begin)(struct ledger_ref *);
-    /* Nothing is written when the stored record has this version already. */
+    /* Nothing is written when the stored record is the same. */
     enum io_err (*card)(struct ledger_ref *, const struct ledger_card_key *,
                         const struct ledger_ref_card *);
     enum io_err (*list)(struct ledger_ref *, const struct ledger_list_change *);
@@ -60,7 +60,8 @@ struct ledger_ref {
 
 NODISCARD struct ledger_ref *ledger_ref_lmdb(const struct store_options *options, char *text,
                                              size_t text_size);
-/* The simulator's: snapshots as LMDB's; crash() drops an open transaction and all readers. */
+/* The simulator's: snapshots as LMDB's; crash() drops an open transaction; a reader of the
+ * crashed process is closed by whoever made it. */
 NODISCARD struct ledger_ref *ledger_ref_memory(void);
 void ledger_ref_memory_crash(struct ledger_ref *ref);
 
