@@ -52,9 +52,10 @@ struct iso_mti_form {
 };
 struct iso_bitmap_form {
     enum iso_encoding encoding[3]; /* binary, hex, hex-ebcdic; one a block */
-    bool always_secondary;         /* 16 bytes always; bit 1 is kept as it came */
-    bool no_secondary;             /* bit 1 is refused */
-    enum iso_tertiary tertiary;    /* none: bit 65 is field 65 */
+    bool always_secondary;         /* 16 bytes always, whatever bit 1 says */
+    bool announce_always; /* with always_secondary: bit 1 is set when built, else it is clear */
+    bool no_secondary;    /* bit 1 is refused */
+    enum iso_tertiary tertiary; /* none: bit 65 is field 65 */
 };
 enum iso_header_kind {
     ISO_HEADER_NONE,
@@ -96,6 +97,7 @@ struct iso_mti_rules {
     const char *title;
     uint8_t presence[ISO_FIELDS_MAX + 1];   /* enum iso_presence */
     uint16_t condition[ISO_FIELDS_MAX + 1]; /* index of its expression, 0 = none */
+    uint16_t highest;                       /* last field that may be mandatory */
     bool others_forbidden;                  /* fields not listed are forbidden */
 };
 uint32_t iso_dialect_mti_count(const struct iso_dialect *dialect);

@@ -18,7 +18,7 @@
 #define ISO_HEADER_BYTES_MAX  96u
 
 enum iso_err {
-#define ISO_ERR(name, class, text) ISO_##name,
+#define ISO_ERR(name, code, class, text) ISO_##name,
 #include "iso8583/err.def"
 #undef ISO_ERR
     ISO_ERRS_COUNT

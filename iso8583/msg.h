@@ -78,6 +78,7 @@ struct iso_item {
     enum iso_item_kind kind;
     const struct iso_node *node;         /* form of the value; never NULL, PADDING too */
     char key[2 * ISO_TAG_BYTES_MAX + 8]; /* "9F26", "01", "3" */
+    uint64_t number;                     /* place or bit from 1; of a tag its bytes, big-endian */
     struct iso_field at;                 /* offsets from the start of the message */
     uint16_t start;                      /* first byte of the item: its tag, prefix or value */
     bool is_composite;                   /* iso_cursor_enter() can look inside */

@@ -24,7 +24,8 @@ struct iso_length {
 
 /* How the tag of a TLV composite stands on the wire. */
 struct iso_tag_form {
-    enum iso_encoding encoding; /* ascii, ebcdic*, packed, binary; with is_ber: binary */
+    enum iso_encoding encoding;     /* ascii, ebcdic*, packed, binary; with is_ber: binary */
+    enum iso_class character_class; /* of tags that are characters: n by default */
     uint8_t width; /* characters or digits (packed: nibbles), or bytes; 0 with is_ber */
     bool is_ber;   /* ISO/IEC 8825-1 8.1.2, at most 4 bytes */
 };
@@ -35,6 +36,7 @@ struct iso_composite {
     uint16_t mandatory_count;
     /* TLV */
     struct iso_tag_form tag;
+    bool tag_length_has_unit;     /* the file names it; else each part counts its own way */
     struct iso_length tag_length; /* of the values; a child's own length form is not used */
     bool tag_padding;             /* 00 and FF bytes between tags are padding, kept */
     bool refuse_unknown;          /* TLV: tags without child; else they are kept as they are */
@@ -54,7 +56,7 @@ struct iso_node {
     const char *key;  /* "2", "9F26", "TCC": what stands in paths and JSON */
     const char *name; /* for people; "" when the dialect names none */
     const char *note; /* where public knowledge ends, remarks; "" */
-    uint32_t tag; /* TLV child: the wire bytes of its tag, big-endian; bitmap/positional: number */
+    uint64_t tag; /* TLV child: the wire bytes of its tag, big-endian; bitmap/positional: number */
     enum iso_class character_class;
     enum iso_encoding encoding;
     struct iso_length length;
@@ -81,7 +83,7 @@ iso_node_is_binary(const struct iso_node *node) /* canonical form: bytes, not te
     return node->character_class == ISO_CLASS_B;
 }
 /* The child with this number (positional, separated, bitmap: from 1) or tag; NULL when unknown. */
-const struct iso_node *iso_node_child(const struct iso_node *node, uint32_t number_or_tag);
+const struct iso_node *iso_node_child(const struct iso_node *node, uint64_t number_or_tag);
 const struct iso_node *iso_node_child_key(const struct iso_node *node, const char *key,
                                           size_t key_size);
 

@@ -38,6 +38,11 @@ uint32_t iso_missing(const struct iso_dialect *dialect, const struct iso_msg *ms
 NODISCARD bool iso_condition_holds(const struct iso_dialect *dialect, uint16_t condition,
                                    const struct iso_msg *msg);
 
+/* ISO 4217: decimal places of a currency by its number; false when there is no such currency. */
+NODISCARD bool iso_currency_exponent(uint32_t number, uint32_t *exponent);
+const char *iso_currency_code(uint32_t number);    /* "KZT"; NULL */
+NODISCARD bool iso_country_known(uint32_t number); /* ISO 3166-1 numeric */
+
 /* What a MAC in DE64 or DE128 (whichever is last and present) covers.
  * False: no such field, or the dialect's MAC is over chosen fields (then use iso_mac_gather). */
 NODISCARD bool iso_mac_span(const struct iso_dialect *dialect, const struct iso_msg *msg,

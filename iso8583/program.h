@@ -1,0 +1,229 @@
+/* program.h - what a dialect is once compiled. Internal to iso8583/.
+ *
+ * DESIGN  Two forms of the same thing: nodes (node.h), which the interpreter, the walkers and the
+ * builder read, and one 16-byte op per field for the straight line of parse.c and build.c. A field
+ * that the straight line cannot do is OP_CALL: it goes through the interpreter for that field
+ * alone. */
+#ifndef ISO8583_PROGRAM_H
+#define ISO8583_PROGRAM_H
+
+#include "iso8583/dialect.h"
+#include "iso8583/parse.h"
+
+enum op_kind {
+    OP_ABSENT, /* the dialect has no such field */
+    OP_TEXT,   /* single-byte characters, checked by ranges */
+    OP_PACKED, /* packed digits, odd counts with a zero on the left */
+    OP_RAW,    /* bytes */
+    OP_CALL,   /* the interpreter */
+};
+struct op {
+    uint8_t kind;
+    uint8_t length; /* enum iso_length_encoding: FIXED, ASCII, EBCDIC, PACKED, BINARY */
+    uint8_t prefix; /* its bytes on the wire */
+    uint8_t check;  /* index into ranges[] */
+    uint16_t min, max;
+    uint16_t size; /* fixed: bytes */
+    uint8_t pad_side, pad;
+    uint8_t converts; /* bool: canonical text is not what stands on the wire */
+    uint8_t unused[3];
+};
+_Static_assert(sizeof(struct op) == 16, "four ops a cache line");
+
+/* Three ways for a byte to be right: within [low, low+span]; (byte | 20) within [low_folded,
+ * +span]; or equal to `extra`. Enough for every class of one charset that the straight line takes.
+ */
+struct range {
+    uint8_t low, span, low_folded, span_folded, extra, fold;
+};
+enum { RANGE_NONE, RANGES_MAX = 16 };
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+struct range_vectors {
+    bytes16 low, span, low_folded, span_folded, fold, extra;
+};
+
+struct iso_charset { /* of a single-byte encoding */
+    uint8_t to_latin1[256], from_latin1[256];
+    uint16_t classes[256]; /* bit enum iso_class: the byte belongs to it */
+};
+
+struct gbk {                     /* code = lead << 8 | trail */
+    uint16_t to_unicode[0x7F00]; /* [code - 0x8000] */
+    uint16_t from_unicode[0x10000];
+};
+
+/* Conditions are postfix programs. */
+enum cond_op { COND_PRESENT, COND_IN, COND_MTI, COND_AND, COND_OR, COND_NOT };
+struct cond_step {
+    uint8_t op;
+    uint16_t de;
+    uint16_t from, count;     /* characters of the value, from 0; count 0 = to the end */
+    const char *const *words; /* IN, MTI: one of these; NULL-terminated */
+};
+struct condition {
+    const char *text;
+    const struct cond_step *steps;
+    uint16_t steps_count;
+};
+#define COND_STEPS_MAX 64u
+
+struct arena_block;
+
+struct iso_dialect {
+    struct arena_block *arena;
+    struct op ops[ISO_FIELDS_MAX + 1];
+    uint64_t known[3]; /* fields with a node */
+    uint8_t straight;  /* bool: parse.c may take the straight line at all */
+    uint8_t blocks_max;
+    struct iso_mti_form mti;
+    struct iso_bitmap_form bitmap;
+    struct iso_header_form header;
+    struct range_vectors ranges[RANGES_MAX];
+    const struct iso_node *fields[ISO_FIELDS_MAX + 1];
+    struct iso_charset
+        charsets[ISO_ENC_EBCDIC1047 + 1]; /* by enum iso_encoding; utf8, gbk unused */
+    const struct gbk *gbk;                /* NULL unless a field needs it */
+    struct iso_mac_form mac;
+    const char *name, *title, *note, *valid_from, *valid_until, *supersedes, *framing;
+    const struct iso_mti_rules *rules;
+    uint32_t rules_count;
+    int16_t rules_by_mti[10000];        /* index into rules, or -1; also[] MTIs too */
+    const struct condition *conditions; /* [0] is unused */
+    uint32_t conditions_count;
+    uint16_t spread[16];
+};
+
+/* --- value.c: one value on the wire --- */
+struct problem { /* what the interpreter found; turned into a fault by whoever knows the path */
+    enum iso_err code;
+    uint32_t offset;
+    uint32_t found, expected; /* sizes or counts, where the code speaks of them */
+};
+/* Reads prefix, size and characters of a value at `position`; nothing beyond `limit` is touched. */
+NODISCARD enum iso_err value_read(const struct iso_dialect *dialect, const struct iso_node *node,
+                                  const uint8_t *frame, uint32_t position, uint32_t limit,
+                                  struct iso_field *out, struct problem *problem);
+/* A length prefix alone. */
+NODISCARD enum iso_err length_read(const struct iso_length *length, const uint8_t *frame,
+                                   uint32_t position, uint32_t limit, uint32_t *count,
+                                   uint32_t *prefix, bool *minimal, struct problem *problem);
+NODISCARD enum iso_err value_check(const struct iso_dialect *dialect, const struct iso_node *node,
+                                   const uint8_t *frame, uint32_t position, uint32_t size,
+                                   uint32_t count, struct problem *problem);
+/* Bytes of the wire for a count; 0 with problem when multi-byte text must be scanned and is bad. */
+NODISCARD enum iso_err value_size(const struct iso_dialect *dialect, const struct iso_node *node,
+                                  enum iso_unit unit, uint32_t count, const uint8_t *frame,
+                                  uint32_t position, uint32_t limit, uint32_t *size,
+                                  struct problem *problem);
+/* The count that `size` bytes of the wire stand for. */
+uint32_t value_count(const struct iso_dialect *dialect, const struct iso_node *node,
+                     enum iso_unit unit, const uint8_t *wire, uint32_t size);
+
+/* Which nibbles of a packed value are digits: [first, end) of 2 * size; the others are fillers. A
+ * count in bytes or nibbles includes the filler; one beyond 9 is then told from a digit by itself.
+ */
+struct packed_shape {
+    uint32_t first, end;
+    bool filled; /* one nibble is a filler */
+};
+static inline struct packed_shape packed_shape(const struct iso_node *node, struct span wire,
+                                               uint32_t count)
+{
+    enum iso_unit unit = node->length.unit;
+    uint32_t nibbles = wire.size * 2;
+    bool left = node->filler_side == ISO_SIDE_LEFT;
+    bool counts_digits = unit == ISO_UNIT_DIGITS || unit == ISO_UNIT_CHARACTERS;
+    bool filled = counts_digits && count < nibbles;
+    if (unit == ISO_UNIT_NIBBLES && (count & 1) != 0)
+        filled = true;
+    if (!counts_digits && !filled && node->filler_side != ISO_SIDE_NONE && node->filler > 9 &&
+        wire.size > 0) {
+        uint32_t at = left ? wire.data[0] >> 4 : wire.data[wire.size - 1] & 15u;
+        filled = at == node->filler;
+    }
+    return (struct packed_shape){filled && left ? 1 : 0, nibbles - (filled && !left ? 1 : 0),
+                                 filled};
+}
+
+static inline enum iso_err problem_set(struct problem *problem, enum iso_err code, uint32_t offset,
+                                       uint32_t found, uint32_t expected)
+{
+    *problem = (struct problem){code, offset, found, expected};
+    return code;
+}
+
+/* --- cursor.c --- */
+/* One item without its key text. */
+NODISCARD enum iso_walk item_read(struct iso_cursor *cursor, struct iso_item *item,
+                                  struct problem *problem);
+void cursor_start(struct iso_cursor *cursor, const struct iso_dialect *dialect,
+                  const uint8_t *frame, const struct iso_node *node, const struct iso_field *at,
+                  uint32_t de);
+bool cursor_descend(const struct iso_cursor *cursor, const struct iso_item *item,
+                    struct iso_cursor *inner);
+/* Walks a composite's whole sub-structure. ISO_OK or the first problem; inner receives the cursor
+ * that met it (for the path), when not NULL. */
+NODISCARD enum iso_err composite_check(const struct iso_dialect *dialect, const uint8_t *frame,
+                                       const struct iso_node *node, const struct iso_field *at,
+                                       struct problem *problem);
+void composite_path(const struct iso_dialect *dialect, const uint8_t *frame,
+                    const struct iso_node *node, const struct iso_field *at, uint32_t de,
+                    const struct problem *problem, char path[ISO_PATH_BYTES]);
+/* The node of padding bytes and of tags without a part. */
+extern const struct iso_node node_padding;
+
+/* --- interpret.c --- */
+NODISCARD enum iso_err header_read(const struct iso_dialect *dialect, struct span frame,
+                                   uint32_t *size, struct problem *problem);
+/* Adds what was read last and the likeliest cause. */
+void fault_explain(const struct iso_dialect *dialect, const struct iso_msg *msg,
+                   struct iso_fault *fault);
+void fault_fill(struct iso_fault *fault, uint32_t de, const char *path,
+                const struct problem *problem);
+
+/* --- rule.c --- */
+NODISCARD bool rule_holds(const struct iso_node *node, const char *text, size_t size);
+
+/* --- charset.c --- */
+void charset_fill(struct iso_charset *charset, enum iso_encoding encoding);
+/* One character at text[*position] of UTF-8; false when malformed. */
+NODISCARD bool utf8_next(const uint8_t *text, uint32_t size, uint32_t *position, uint32_t *code);
+uint32_t utf8_put(uint32_t code, uint8_t out[4]);
+static inline bool encoding_is_single_byte(enum iso_encoding encoding)
+{
+    return encoding == ISO_ENC_ASCII || encoding == ISO_ENC_LATIN1 ||
+           encoding == ISO_ENC_EBCDIC037 || encoding == ISO_ENC_EBCDIC500 ||
+           encoding == ISO_ENC_EBCDIC1047;
+}
+static inline bool encoding_is_packed(enum iso_encoding encoding)
+{
+    return encoding == ISO_ENC_PACKED || encoding == ISO_ENC_PACKED_EBCDIC_SIGN;
+}
+static inline bool encoding_is_hex(enum iso_encoding encoding)
+{
+    return encoding == ISO_ENC_HEX || encoding == ISO_ENC_HEX_EBCDIC;
+}
+static inline int hex_digit(uint8_t c, bool ebcdic)
+{
+    if (ebcdic) {
+        if (c >= 0xF0 && c <= 0xF9)
+            return c - 0xF0;
+        if (c >= 0xC1 && c <= 0xC6)
+            return c - 0xC1 + 10;
+        if (c >= 0x81 && c <= 0x86)
+            return c - 0x81 + 10;
+        return -1;
+    }
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return -1;
+}
+
+/* --- compile.c --- */
+void compile_ops(struct iso_dialect *dialect);
+
+#endif
