@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#ifdef RS_ASAN
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #define REGIONS_MAX 256u
 #define PAGE_BYTES  4096u
@@ -39,6 +42,9 @@ static void note(void *memory, size_t bytes, const char *what, enum mem_kind kin
     taken.regions[taken.regions_count++] = (struct region){memory, bytes, what, kind};
     taken.bytes += bytes;
     if (kind == MEM_SECRET) {
+#ifdef RS_ASAN
+        __lsan_register_root_region(memory, bytes); /* what cipher contexts point at is not leaked */
+#endif
         /* On fault: what is never used costs nothing. mem_lock_all() touches the rest. */
         taken.lock_refused |= mlock2(memory, bytes, MLOCK_ONFAULT) != 0;
         (void)madvise(memory, bytes, MADV_DONTDUMP);
