@@ -9,7 +9,8 @@
 
 #define BITS  5
 #define MASK  (WHEEL_SLOTS - 1)
-#define REACH ((INT64_C(1) << (BITS * WHEEL_LEVELS)) - 1)
+/* One slot of the highest level short of a whole turn: a full turn would be the slot of now. */
+#define REACH (INT64_C(31) << (BITS * (WHEEL_LEVELS - 1)))
 
 static int64_t tick_of(int64_t ns)
 {
@@ -127,7 +128,7 @@ struct wheel_entry *wheel_expired(struct wheel *wheel, int64_t now_ns)
         }
         put(wheel, entry); /* a level down, or round again */
     }
-    if (now_tick > wheel->tick_ms && wheel->armed_count == 0) {
+    if (now_tick > wheel->tick_ms) { /* every slot that holds something begins later */
         wheel->tick_ms = now_tick;
     }
     return NULL;

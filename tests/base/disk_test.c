@@ -1,0 +1,81 @@
+#include "base/disk.h"
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+static struct disk *disk;
+
+static void create(void)
+{
+    (void)snprintf(path, sizeof path, "/tmp/disk_test_XXXXXX");
+    cr_assert_not_null(mkdtemp(path));
+    enum io_err err;
+    disk = disk_directory(path, &err);
+    cr_assert_not_null(disk);
+}
+
+static void destroy(void)
+{
+    disk->ops->destroy(disk);
+    char command[96];
+    (void)snprintf(command, sizeof command, "rm -rf %s", path);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(disk, .init = create, .fini = destroy);
+
+Test(disk, a_segment_is_there_in_full_and_keeps_what_was_written)
+{
+    bool direct;
+    io_file file;
+    cr_assert_eq(disk->ops->segment_open(disk, "a.seg", 1 << 20, &direct, &file), IO_OK);
+    uint8_t *block = aligned_alloc(4096, 4096);
+    cr_assert_eq(disk->ops->read(disk, file, block, 4096, (1 << 20) - 4096), IO_OK);
+    cr_assert_eq(block[4095], 0);
+    memset(block, 'k', 4096);
+    cr_assert_eq(disk->ops->write(disk, file, block, 4096, 8192), IO_OK);
+    disk->ops->close(disk, file);
+    cr_assert_eq(disk->ops->segment_open(disk, "a.seg", 1 << 20, &direct, &file), IO_OK);
+    memset(block, 0, 4096);
+    cr_assert_eq(disk->ops->read(disk, file, block, 4096, 8192), IO_OK);
+    cr_assert_eq(block[17], 'k');
+    disk->ops->close(disk, file);
+    free(block);
+}
+
+static char seen[256];
+static void see(void *context, const char *name, uint64_t bytes)
+{
+    (void)context;
+    size_t used = strlen(seen);
+    (void)snprintf(seen + used, sizeof seen - used, "%s=%llu ", name, (unsigned long long)bytes);
+}
+
+Test(disk, files_grow_are_listed_cut_and_removed)
+{
+    uint64_t offset = 99;
+    cr_assert_eq(disk->ops->append(disk, "archive/1.seg", (const uint8_t *)"hello", 5, &offset), IO_OK);
+    cr_assert_eq(offset, 0);
+    cr_assert_eq(disk->ops->append(disk, "archive/1.seg", (const uint8_t *)" you", 4, &offset), IO_OK);
+    cr_assert_eq(offset, 5);
+    cr_assert_eq(disk->ops->sync(disk, "archive/1.seg"), IO_OK);
+    cr_assert_eq(disk->ops->append(disk, "z", (const uint8_t *)"1", 1, NULL), IO_OK);
+    uint8_t back[32];
+    uint32_t size = sizeof back;
+    cr_assert_eq(disk->ops->load(disk, "archive/1.seg", back, &size, 2), IO_OK);
+    cr_assert(size == 7 && memcmp(back, "llo you", 7) == 0);
+    cr_assert_eq(disk->ops->truncate(disk, "archive/1.seg", 5), IO_OK);
+    cr_assert_eq(disk->ops->each(disk, see, NULL), IO_OK);
+    cr_assert_str_eq(seen, "archive/1.seg=5 z=1 ");
+    cr_assert_eq(disk->ops->remove(disk, "z"), IO_OK);
+    cr_assert_neq(disk->ops->remove(disk, "z"), IO_OK);
+}
+
+Test(disk, names_stay_inside)
+{
+    cr_assert_neq(disk->ops->append(disk, "../x", (const uint8_t *)"1", 1, NULL), IO_OK);
+    cr_assert_neq(disk->ops->append(disk, "/tmp/x", (const uint8_t *)"1", 1, NULL), IO_OK);
+}
