@@ -1,15 +1,16 @@
-/* effect.h - what the journal keeps of a decision: a record is a header and its effects, an effect is
- * the after-image of one row.
+/* effect.h - what the journal keeps of a decision: a record is a header and its effects, an effect
+ * is the after-image of one row.
  *
- * DESIGN  plan() builds the record, apply() copies the images into the tables, recovery and the state
- * follower do the same with the same bytes: replaying an effect twice changes nothing. An image may be
- * shorter than its row: what is cut off is zero (rows keep their rarely used fields at the end).
- * Everything is little endian, 8-byte aligned, without pointers. A record never changes after it was
- * written; a table's struct changes only by appending fields. */
+ * DESIGN  plan() builds the record, apply() copies the images into the tables, recovery and the
+ * state follower do the same with the same bytes: replaying an effect twice changes nothing. An
+ * image may be shorter than its row: what is cut off is zero (rows keep their rarely used fields at
+ * the end). Everything is little endian, 8-byte aligned, without pointers. A record never changes
+ * after it was written; a table's struct changes only by appending fields. */
 #ifndef LEDGER_EFFECT_H
 #define LEDGER_EFFECT_H
 
 #include "ledger/command.h"
+#include "ledger/reason.h"
 
 enum ledger_table {
 #define TABLE(name, type, rows, help) LEDGER_TABLE_##name,
@@ -41,22 +42,22 @@ struct ledger_effect {
 };
 
 struct ledger_record {
-    uint32_t size;          /* of header and effects; a multiple of 8 */
-    uint32_t crc32c;        /* of the record from `kind` on; filled by ledger_plan_pack() */
-    uint16_t kind;          /* enum ledger_command_kind or enum ledger_record_kind */
+    uint32_t size;   /* of header and effects; a multiple of 8 */
+    uint32_t crc32c; /* of the record from `kind` on; filled by ledger_plan_pack() */
+    uint16_t kind;   /* enum ledger_command_kind or enum ledger_record_kind */
     uint16_t sender;
-    uint16_t reason;        /* enum ledger_reason */
+    uint16_t reason; /* enum ledger_reason */
     uint16_t effects_count;
-    uint64_t txn;           /* 0 when the command concerns none */
-    int64_t utc_ns;         /* the batch time that the decision was made at */
+    uint64_t txn;                /* 0 when the command concerns none */
+    int64_t utc_ns;              /* the batch time that the decision was made at */
     uint64_t ruleset, ref_batch; /* what it was made from */
     /* effects */
 };
 _Static_assert(sizeof(struct ledger_effect) == 8, "on disk");
 _Static_assert(sizeof(struct ledger_record) == 48, "on disk");
 
-#define LEDGER_RECORD_BYTES_MAX  8192u /* reserve this much before a plan */
-#define LEDGER_EFFECTS_MAX       32u   /* of one record */
+#define LEDGER_RECORD_BYTES_MAX 8192u /* reserve this much before a plan */
+#define LEDGER_EFFECTS_MAX      32u   /* of one record */
 
 /* Bytes of a full row of a table or event. */
 uint32_t ledger_effect_row_bytes(uint16_t table);

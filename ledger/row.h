@@ -1,7 +1,8 @@
 /* row.h - the rows of table.def: what they mean, byte for byte as in memory, journal and state.mdb.
  *
- * An all-zero row is an empty one. References to a row of another table are its number + 1, 0 = none.
- * Amounts are minor units; debits and credits of an account only ever grow, pendings are >= 0. */
+ * An all-zero row is an empty one. References to a row of another table are its number + 1, 0 =
+ * none. Amounts are minor units; debits and credits of an account only ever grow, pendings are >=
+ * 0. */
 #ifndef LEDGER_ROW_H
 #define LEDGER_ROW_H
 
@@ -30,12 +31,12 @@ struct ledger_account_name {
 
 struct ledger_card {
     struct ledger_card_key key;
-    uint32_t account;       /* row + 1; 0 = empty row */
-    uint32_t version;       /* grows with each change that the workers must know; not with tries */
-    uint16_t expiry;        /* YYMM */
+    uint32_t account; /* row + 1; 0 = empty row */
+    uint32_t version; /* grows with each change that the workers must know; not with tries */
+    uint16_t expiry;  /* YYMM */
     uint16_t service_code;
-    uint8_t status;         /* enum ledger_status */
-    uint8_t pin_tries;      /* wrong ones in a row; LEDGER_PIN_TRIES_MAX = blocked */
+    uint8_t status;    /* enum ledger_status */
+    uint8_t pin_tries; /* wrong ones in a row; LEDGER_PIN_TRIES_MAX = blocked */
     uint8_t pvki;
     uint8_t pvv[4];
     uint8_t pan_first6_last4[10];
@@ -61,7 +62,8 @@ struct ledger_hold {
     uint8_t reserved[6];
 };
 
-#define LEDGER_COUNTER_BUCKETS 64u /* a window of up to 63 buckets and the partial one before it */
+#define LEDGER_COUNTER_BUCKETS 64u /* a window of up to 63 buckets and the partial one before it   \
+                                    */
 struct ledger_counter {
     uint64_t declaration, key; /* declaration 0 = empty row */
     int64_t newest_bucket;     /* number since the epoch of UTC */
@@ -83,21 +85,22 @@ enum ledger_txn_flag {
     LEDGER_TXN_APPROVED = 1u << 0,  /* decided 00, 10, 85, or an advice that was told so */
     LEDGER_TXN_REVERSED = 1u << 1,  /* in whole or in part: a repeat is answered 94 */
     LEDGER_TXN_COMPLETED = 1u << 2, /* a 0100/0120 whose hold a 0220 has taken: `related` */
-    LEDGER_TXN_REPLACED = 1u << 3,  /* a 0100/0120 whose hold a 0120 has taken over: nothing stands */
+    LEDGER_TXN_REPLACED =
+        1u << 3, /* a 0100/0120 whose hold a 0120 has taken over: nothing stands */
     LEDGER_TXN_HAS_DE38 = 1u << 4,
-    LEDGER_TXN_OUR_RRN = 1u << 5,   /* DE37 is ours and stands in the answer */
+    LEDGER_TXN_OUR_RRN = 1u << 5, /* DE37 is ours and stands in the answer */
     LEDGER_TXN_FORWARDED = 1u << 6,
-    LEDGER_TXN_SILENT = 1u << 7,    /* reversed while out: its outcome is told to nobody */
-    LEDGER_TXN_PART = 1u << 8,      /* approved in part: booked_minor is DE4 of the answer */
-    LEDGER_TXN_SENT_RRN = 1u << 9,  /* DE37 was in the message */
-    LEDGER_TXN_COUNTED = 1u << 10,  /* stands in sliding counters */
-    LEDGER_TXN_BY_RRN = 1u << 11,   /* tombstone without DE90: found by rrn_key and DE3 */
+    LEDGER_TXN_SILENT = 1u << 7,   /* reversed while out: its outcome is told to nobody */
+    LEDGER_TXN_PART = 1u << 8,     /* approved in part: booked_minor is DE4 of the answer */
+    LEDGER_TXN_SENT_RRN = 1u << 9, /* DE37 was in the message */
+    LEDGER_TXN_COUNTED = 1u << 10, /* stands in sliding counters */
+    LEDGER_TXN_BY_RRN = 1u << 11,  /* tombstone without DE90: found by rrn_key and DE3 */
     LEDGER_TXN_ON_US = 1u << 12,
-    LEDGER_TXN_ADVISED = 1u << 13,  /* third MTI digit 2 */
+    LEDGER_TXN_ADVISED = 1u << 13, /* third MTI digit 2 */
 };
 struct ledger_txn_count { /* a counter that this transaction stands in */
-    uint32_t counter; /* row + 1 */
-    uint16_t tag;     /* of its declaration and key: another one may have the row by now */
+    uint32_t counter;     /* row + 1 */
+    uint16_t tag;         /* of its declaration and key: another one may have the row by now */
 };
 struct ledger_txn {
     uint64_t id; /* {shard 8, epoch 16, sequence 40} */
@@ -110,16 +113,16 @@ struct ledger_txn {
     uint64_t de7;
     int64_t received_utc_ns, decided_utc_ns;
     uint32_t stan, de3;
-    uint32_t flags; /* enum ledger_txn_flag */
+    uint32_t flags;                         /* enum ledger_txn_flag */
     uint32_t debit_account, credit_account; /* row + 1: of what was booked */
-    uint32_t hold;  /* row + 1: its hold, as long as that row names this id */
+    uint32_t hold; /* row + 1: its hold, as long as that row names this id */
     uint16_t party, currency, mti;
     uint16_t settlement_date; /* MMDD */
     uint16_t reason;          /* enum ledger_reason */
     uint16_t mcc, entry_mode;
-    uint8_t class, state;     /* enum ledger_class, enum ledger_txn_state */
-    uint8_t cvv2_result;      /* 'M', 'N', 'P' or 0 */
-    uint8_t de54;             /* enum ledger_de54 */
+    uint8_t class, state; /* enum ledger_class, enum ledger_txn_state */
+    uint8_t cvv2_result;  /* 'M', 'N', 'P' or 0 */
+    uint8_t de54;         /* enum ledger_de54 */
     uint8_t de39[2];
     uint8_t de38[6];
     uint8_t rrn[12];
@@ -128,7 +131,8 @@ struct ledger_txn {
     uint8_t pan_first6_last4[10];
     uint8_t condition;
     /* From here on mostly zero, and then not in the journal. */
-    uint64_t related; /* original of a reversal or refund; hold's message of a completion, and back */
+    uint64_t
+        related; /* original of a reversal or refund; hold's message of a completion, and back */
     union {
         struct { /* class REVERSAL */
             struct hash128 original_key;
@@ -141,13 +145,13 @@ struct ledger_txn {
     uint64_t forward_de7, de32;            /* of the leg that we sent */
     int64_t answered_utc_ns;               /* the scheme's answer, or that it did not come */
     uint32_t forward_stan;
-    uint32_t saf;                          /* row + 1, as long as that row names this id */
-    uint8_t attempt;                       /* 1..; routes[attempt - 1] is the endpoint */
+    uint32_t saf;    /* row + 1, as long as that row names this id */
+    uint8_t attempt; /* 1..; routes[attempt - 1] is the endpoint */
     uint8_t endpoint;
     uint8_t routes_count;
     uint8_t routes[LIMIT_ROUTES_MAX];
     uint8_t reserved[1];
-    int64_t resolved_utc_ns;               /* its resolution was acknowledged */
+    int64_t resolved_utc_ns; /* its resolution was acknowledged */
     uint32_t resolution_stan;
     uint16_t resolution_mti;
     uint16_t resolution_sends;
@@ -160,7 +164,8 @@ enum ledger_saf_state {
     LEDGER_SAF_QUEUED, /* to be sent until acknowledged */
 };
 struct ledger_saf {
-    uint64_t item; /* {endpoint + 1, 16 | sequence 48}: the order of sending; 0 while only a PLACE */
+    uint64_t
+        item; /* {endpoint + 1, 16 | sequence 48}: the order of sending; 0 while only a PLACE */
     uint64_t txn;
     uint64_t de7, original_de7, original_de32;
     int64_t amount_minor, remains_minor;
@@ -191,13 +196,13 @@ struct ledger_mark {
     int64_t amount_minor;
     int64_t utc_ns;
     uint16_t currency;
-    uint8_t kind;    /* enum ledger_exception */
+    uint8_t kind; /* enum ledger_exception */
     uint8_t is_open;
     uint8_t rrn[12];
 };
 
 struct ledger_endpoint_row {
-    uint32_t stan;  /* last one used: 1..999999 */
+    uint32_t stan; /* last one used: 1..999999 */
     uint32_t reserved;
     uint64_t items; /* last saf sequence */
 };
@@ -225,7 +230,8 @@ _Static_assert(sizeof(struct ledger_card) == 48, "on disk");
 _Static_assert(sizeof(struct ledger_hold) == 64, "on disk");
 _Static_assert(sizeof(struct ledger_counter) == 160, "on disk");
 _Static_assert(sizeof(struct ledger_txn) % 8 == 0, "on disk");
-_Static_assert(offsetof(struct ledger_txn, related) <= 224, "an on-us decision stays small on disk");
+_Static_assert(offsetof(struct ledger_txn, related) <= 224,
+               "an on-us decision stays small on disk");
 _Static_assert(sizeof(struct ledger_saf) % 8 == 0, "on disk");
 _Static_assert(sizeof(struct ledger_mark) == 48, "on disk");
 
