@@ -154,6 +154,17 @@ static void explain_shift(const struct iso_dialect *dialect, const struct iso_ms
     (void)msg;
 }
 
+/* Sixteen hexadecimal characters where the dialect has a binary bitmap. */
+static bool bitmap_is_text(const struct iso_dialect *dialect, const struct iso_msg *msg)
+{
+    if (dialect->bitmap.encoding[0] != ISO_ENC_BINARY || msg->size < msg->bitmap_offset + 16u)
+        return false;
+    for (uint32_t i = 0; i < 16; i++)
+        if (hex_digit(msg->frame[msg->bitmap_offset + i], false) < 0)
+            return false;
+    return true;
+}
+
 void fault_explain(const struct iso_dialect *dialect, const struct iso_msg *msg,
                    struct iso_fault *fault)
 {
@@ -161,6 +172,10 @@ void fault_explain(const struct iso_dialect *dialect, const struct iso_msg *msg,
     for (uint32_t de = ISO_FIELDS_MAX; de >= 2 && count < countof(fault->read_last); de--)
         if (iso_msg_has(msg, de))
             fault->read_last[count++] = (uint16_t)de;
+    if (fault->de > 0 && bitmap_is_text(dialect, msg)) {
+        set_cause(fault, "the bitmap may be hexadecimal text");
+        return;
+    }
     switch (fault->code) {
     case ISO_MTI:
         explain_mti(dialect, msg, fault);
@@ -176,14 +191,6 @@ void fault_explain(const struct iso_dialect *dialect, const struct iso_msg *msg,
             explain_shift(dialect, msg, fault);
         break;
     case ISO_FIELD_UNKNOWN:
-        if (dialect->bitmap.encoding[0] == ISO_ENC_BINARY &&
-            msg->size >= msg->bitmap_offset + 16u &&
-            hex_digit(msg->frame[msg->bitmap_offset], false) >= 0 &&
-            hex_digit(msg->frame[msg->bitmap_offset + 1], false) >= 0 &&
-            hex_digit(msg->frame[msg->bitmap_offset + 2], false) >= 0 &&
-            hex_digit(msg->frame[msg->bitmap_offset + 3], false) >= 0)
-            set_cause(fault, "the bitmap may be hexadecimal text");
-        break;
     case ISO_LENGTH:
     case ISO_LENGTH_SELF:
     case ISO_TOO_LONG:
