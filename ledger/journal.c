@@ -256,6 +256,11 @@ uint64_t journal_free_bytes(const struct journal *journal)
     return journal->free_bytes;
 }
 
+uint64_t journal_capacity_bytes(const struct journal *journal)
+{
+    return journal->options.segment_bytes * journal->options.segments_count;
+}
+
 /* ---- questions ------------------------------------------------------------------------------- */
 
 uint64_t journal_open_batch(const struct journal *journal)

@@ -111,6 +111,7 @@ journal_oldest_write_ns(const struct journal *journal); /* start of the write in
 bool journal_idle(const struct journal *journal);       /* nothing gathered, nothing in flight */
 uint64_t journal_epoch(const struct journal *journal);
 uint64_t journal_free_bytes(const struct journal *journal);
+uint64_t journal_capacity_bytes(const struct journal *journal);
 
 bool journal_failed(const struct journal *journal);
 const char *journal_failure(const struct journal *journal); /* one located sentence; "" = none */

@@ -44,11 +44,13 @@ struct ledger_list_change;
 struct ledger_ref_store_ops {
     uint64_t (*batch)(struct ledger_ref *);
     enum io_err (*begin)(struct ledger_ref *);
-    /* Nothing is written when the stored record is the same. */
+    /* Nothing is written when the stored record is the same; else *changed becomes true. An error
+     * of begin, card, list or commit has dropped the transaction. */
     enum io_err (*card)(struct ledger_ref *, const struct ledger_card_key *,
-                        const struct ledger_ref_card *);
+                        const struct ledger_ref_card *, bool *changed);
     enum io_err (*list)(struct ledger_ref *, const struct ledger_list_change *);
     enum io_err (*commit)(struct ledger_ref *, uint64_t batch);
+    void (*abort)(struct ledger_ref *);
     /* A worker's reader, at start. NULL: no more readers. */
     struct ledger_ref_reader *(*reader)(struct ledger_ref *, const struct clock *);
     void (*destroy)(struct ledger_ref *); /* after its readers were closed */

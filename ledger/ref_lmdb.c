@@ -195,7 +195,7 @@ static enum io_err op_begin(struct ledger_ref *ref)
 }
 
 static enum io_err op_card(struct ledger_ref *ref, const struct ledger_card_key *key,
-                           const struct ledger_ref_card *card)
+                           const struct ledger_ref_card *card, bool *changed)
 {
     struct ref_lmdb *self = of(ref);
     struct card_value value;
@@ -207,6 +207,7 @@ static enum io_err op_card(struct ledger_ref *ref, const struct ledger_card_key 
     if (code != 0 && code != MDB_NOTFOUND) {
         return lmdb_env_error(&self->env, "looking for a card", code);
     }
+    *changed = true;
     value = (struct card_value){.key = *key, .card = *card};
     value.crc32c = card_crc(&value);
     MDB_val at = {sizeof number, &number}, data = {sizeof value, &value};
@@ -239,6 +240,14 @@ static enum io_err op_commit(struct ledger_ref *ref, uint64_t batch)
     return err;
 }
 
+static void op_abort(struct ledger_ref *ref)
+{
+    if (of(ref)->env.txn != NULL) {
+        mdb_txn_abort(of(ref)->env.txn);
+        of(ref)->env.txn = NULL;
+    }
+}
+
 static void op_destroy(struct ledger_ref *ref)
 {
     lmdb_env_close(&of(ref)->env);
@@ -251,6 +260,7 @@ static const struct ledger_ref_store_ops ops = {
     .card = op_card,
     .list = op_list,
     .commit = op_commit,
+    .abort = op_abort,
     .reader = op_reader,
     .destroy = op_destroy,
 };

@@ -138,10 +138,11 @@ static enum io_err op_begin(struct ledger_ref *ref)
 }
 
 static enum io_err op_card(struct ledger_ref *ref, const struct ledger_card_key *key,
-                           const struct ledger_ref_card *card)
+                           const struct ledger_ref_card *card, bool *changed)
 {
     const struct version *now = card_version(of(ref), key, UINT64_MAX);
     if (now == NULL || memcmp(&now->card, card, sizeof *card) != 0) {
+        *changed = true;
         struct version version = {.key = *key, .card = *card};
         add(of(ref), bucket_of(key->bytes, sizeof key->bytes), &version);
     }
@@ -172,7 +173,7 @@ static enum io_err op_commit(struct ledger_ref *ref, uint64_t batch)
     return IO_OK;
 }
 
-void ledger_ref_memory_crash(struct ledger_ref *ref)
+static void op_abort(struct ledger_ref *ref)
 {
     struct ref_memory *self = of(ref);
     for (uint32_t i = 0; i < BUCKETS; i++) {
@@ -183,6 +184,11 @@ void ledger_ref_memory_crash(struct ledger_ref *ref)
         }
     }
     self->is_open = false;
+}
+
+void ledger_ref_memory_crash(struct ledger_ref *ref)
+{
+    op_abort(ref);
 }
 
 static void op_destroy(struct ledger_ref *ref)
@@ -206,6 +212,7 @@ struct ledger_ref *ledger_ref_memory(void)
         .card = op_card,
         .list = op_list,
         .commit = op_commit,
+        .abort = op_abort,
         .reader = op_reader,
         .destroy = op_destroy,
     };

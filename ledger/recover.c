@@ -1,0 +1,86 @@
+/* recover.c - see recover.h. */
+#include "ledger/recover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct recovery {
+    struct ledger_state *state;
+    struct ledger_recovered *recovered;
+};
+
+static bool load_row(void *context, uint16_t table, uint32_t row, const void *image, uint32_t size)
+{
+    struct recovery *recovery = context;
+    recovery->recovered->rows_count++;
+    return ledger_state_load_row(recovery->state, table, row, image, size);
+}
+
+static bool apply(void *context, const struct journal_frame *frame,
+                  const struct ledger_record *record)
+{
+    struct recovery *recovery = context;
+    (void)frame;
+    if (!ledger_state_accepts(recovery->state, record)) {
+        return false;
+    }
+    ledger_apply(recovery->state, record);
+    recovery->recovered->records_count++;
+    return true;
+}
+
+/* Each round closes a bounded number of them; the end is when none is open. */
+static bool close_intents(struct ledger_state *state, struct journal *journal,
+                          const struct clock *clock, struct ledger_recovered *recovered, char *text,
+                          size_t text_size)
+{
+    for (;;) {
+        uint8_t *place = journal_reserve(journal, LEDGER_RECORD_BYTES_MAX);
+        if (place == NULL) { /* the batch is full, or the journal is */
+            uint64_t batch = journal_open_batch(journal);
+            if (!journal_write_now(journal, text, text_size)) {
+                return false;
+            }
+            if (journal_open_batch(journal) == batch) {
+                (void)snprintf(text, text_size, "the journal is full: its followers must catch up");
+                return false;
+            }
+            continue;
+        }
+        uint32_t bytes = ledger_recover_open_intents(state, (uint16_t)journal_epoch(journal),
+                                                     clock->utc_ns, place);
+        if (bytes == 0) {
+            return journal_write_now(journal, text, text_size);
+        }
+        ledger_apply(state, (const struct ledger_record *)place);
+        journal_commit(journal, bytes);
+        recovered->intents_count++;
+    }
+}
+
+bool ledger_recover(struct ledger_state *state, struct journal *journal,
+                    struct followers *followers, struct state_store *store,
+                    const struct clock *clock, struct ledger_recovered *recovered, char *text,
+                    size_t text_size)
+{
+    struct recovery recovery = {state, recovered};
+    *recovered = (struct ledger_recovered){.checkpoint_batch = store->ops->mark(store).batch};
+    if (store->ops->load(store, load_row, &recovery) != IO_OK) {
+        (void)snprintf(text, text_size, "%s", store->text);
+        return false;
+    }
+    ledger_state_rebuild(state);
+    struct journal_cursor cursors[FOLLOWERS_COUNT];
+    followers_cursors(followers, cursors);
+    if (!journal_recover(journal, cursors, FOLLOWERS_COUNT, recovered->checkpoint_batch, apply,
+                         &recovery, &recovered->journal, text, text_size)) {
+        return false;
+    }
+    /* Room for the epoch, for the intents that are open, and for serving. */
+    bool is_tight = journal_free_bytes(journal) < journal_capacity_bytes(journal) / 2;
+    if (is_tight && !followers_catch_up(followers, text, text_size)) {
+        return false;
+    }
+    return journal_begin(journal, text, text_size) &&
+           close_intents(state, journal, clock, recovered, text, text_size);
+}
