@@ -13,17 +13,18 @@
 #include "ledger/ledger.h"
 
 struct adapter {
-    const char *name;         /* "iso-host": parties.yaml */
-    const char *dialect;      /* when parties.yaml names none */
+    const char *name;    /* "iso-host": parties.yaml */
+    const char *dialect; /* when parties.yaml names none */
     enum ledger_silence silence;
-    uint16_t reversal_mti;    /* 420 or 400 */
+    uint16_t reversal_mti; /* 420 or 400 */
     bool sign_on;
-    const char *technical;    /* pairs of characters */
+    const char *technical; /* pairs of characters */
     const char *help;
 };
 
 enum adapter_id {
-#define ADAPTER(name, text, dialect, silence, reversal_mti, sign_on, technical, help) ADAPTER_##name,
+#define ADAPTER(name, text, dialect, silence, reversal_mti, sign_on, technical, help)              \
+    ADAPTER_##name,
 #include "adapters/adapter.def"
 #undef ADAPTER
     ADAPTERS_COUNT
@@ -34,7 +35,7 @@ const struct adapter *adapter_by_name(const char *name); /* NULL when there is n
 /* ---- our request to it ----------------------------------------------------------------------- */
 
 struct adapter_leg { /* what is ours in a message that we send */
-    uint64_t de7;            /* MMDDhhmmss as a number */
+    uint64_t de7;    /* MMDDhhmmss as a number */
     uint32_t stan;
     const char *institution; /* DE33; "" = none */
     const uint8_t *rrn;      /* DE37, 12 bytes; NULL = as in the message */
@@ -59,7 +60,8 @@ NODISCARD enum iso_err adapter_network_build(const struct iso_dialect *to, uint1
                                              const struct adapter_leg *leg, uint8_t *buffer,
                                              size_t buffer_size, uint32_t *size);
 
-/* ---- its answers ------------------------------------------------------------------------------ */
+/* ---- its answers ------------------------------------------------------------------------------
+ */
 
 struct adapter_answer {
     uint64_t de7;
@@ -74,7 +76,8 @@ struct adapter_answer {
 NODISCARD bool adapter_answer_read(const struct adapter *adapter, const struct iso_dialect *dialect,
                                    const struct iso_msg *msg, struct adapter_answer *answer);
 
-/* ---- what is kept of a message, to say it again ------------------------------------------------ */
+/* ---- what is kept of a message, to say it again ------------------------------------------------
+ */
 
 /* Fills relay->size and fields: {DE, size, canonical bytes}… of everything that is neither PAN nor
  * sensitive. pan_sealed is the caller's. False: it does not fit. */

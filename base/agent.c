@@ -36,6 +36,7 @@ void thread_add(struct thread *thread, struct agent *agent)
 {
     must(thread->agents_count < THREAD_AGENTS_MAX);
     agent->id = (uint8_t)thread->agents_count;
+    agent->io = thread->io; /* NULL when the thread makes its io itself: thread_run() */
     agent->clock = &thread->clock;
     agent->bell = &thread->bell;
     thread->agents[thread->agents_count++] = agent;
@@ -116,6 +117,9 @@ void thread_run(struct thread *thread)
 {
     must(thread->io != NULL);
     thread->bell.io = thread->io;
+    for (uint32_t i = 0; i < thread->agents_count; i++) {
+        thread->agents[i]->io = thread->io;
+    }
     pin(thread);
     uint32_t work = 1;
     int64_t busy_since_ns = thread->clock.now_ns;

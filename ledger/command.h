@@ -99,7 +99,7 @@ struct ledger_request {
     uint32_t de3;           /* six digits as a number */
     uint32_t flags;         /* enum ledger_request_flag */
     uint32_t findings;      /* enum ledger_finding */
-    uint32_t card_version;  /* of the ref.mdb record the worker used; 0 = none */
+    uint32_t card_version;  /* of the ref.mdb record the worker used; 0 = it has none, UINT32_MAX = not needed */
     uint64_t ref_batch;     /* the worker's ref snapshot */
     uint64_t ruleset;       /* first 8 bytes of its hash */
     uint16_t party;         /* index of conf/parties.yaml */

@@ -12,7 +12,7 @@ struct board_endpoint {
     _Alignas(64) _Atomic uint32_t is_up; /* connected, and signed on where the adapter wants it */
     _Atomic uint32_t in_flight;          /* our requests without an answer */
     _Atomic uint64_t sent_count, answered_count, silent_count, late_count;
-    _Atomic int64_t changed_ns;          /* boot time of the last up or down */
+    _Atomic int64_t changed_ns; /* boot time of the last up or down */
 };
 _Static_assert(sizeof(struct board_endpoint) == 64, "one cache line an endpoint");
 

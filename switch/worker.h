@@ -6,8 +6,8 @@
  * turn everything goes out at once: one publish of commands, one bell per neighbour, one send per
  * link. Nothing is decided in event().
  *
- * OWNERSHIP  Whatever the options point at outlives the worker. A worker touches nothing but its own
- * memory, its rings, its line of the board and atomics that say so.
+ * OWNERSHIP  Whatever the options point at outlives the worker. A worker touches nothing but its
+ * own memory, its rings, its line of the board and atomics that say so.
  *
  * LIFE  worker_create() → thread_add(worker_agent()) → worker_serve(), from any thread, once the
  * shard has recovered → the state becomes SERVING or REFUSED → worker_drain() → DRAINED. */
@@ -28,6 +28,8 @@ struct hsm_seal;
 struct rules;
 struct mesh;
 
+#define WORKER_BINS_MAX 8u
+
 struct worker_listener { /* everybody who comes here is this party */
     struct io_address address;
     const struct iso_dialect *dialect;
@@ -37,8 +39,15 @@ struct worker_listener { /* everybody who comes here is this party */
 
 struct worker_party {
     char name[32];
-    uint32_t window;         /* requests in flight on one of its links */
-    char institution[12];    /* for people; "" = none */
+    uint32_t window;       /* requests in flight on one of its links */
+    uint16_t zone_pin_key; /* slot (hsm/hsm.h); HSM_NO_KEY: DE52 cannot be checked */
+};
+
+struct worker_issuer {              /* our own cards */
+    char bins[WORKER_BINS_MAX][12]; /* first digits */
+    uint32_t bins_count;
+    uint16_t currency; /* ISO 4217; another DE49 is answered 57 */
+    uint16_t cvk, pvk; /* slots */
 };
 
 struct worker_endpoint {
@@ -48,39 +57,42 @@ struct worker_endpoint {
     struct iso_framing framing;
     const struct adapter *adapter;
     uint16_t party;
-    uint16_t owner;            /* the worker whose link it is */
-    uint32_t window;           /* our requests outstanding on it */
-    char institution[12];      /* DE33 of our leg: we, as it knows us; digits */
-    int64_t answer_ns;         /* how long an answer is waited for */
-    int64_t repeat_ns;         /* a stored message is said again after this */
-    int64_t echo_interval_ns;  /* 0 = we start no 0800 */
+    uint16_t owner;           /* the worker whose link it is */
+    uint32_t window;          /* our requests outstanding on it */
+    char institution[12];     /* DE33 of our leg: we, as it knows us; digits */
+    int64_t connect_ns;       /* how long a connect may take */
+    int64_t answer_ns;        /* how long an answer is waited for */
+    int64_t repeat_ns;        /* a stored message is said again after this */
+    int64_t echo_interval_ns; /* 0 = we start no 0800 */
 };
 
 struct worker_options {
     uint16_t index, workers_count;
-    uint32_t txns_max;            /* slots; one message in flight takes one */
-    uint32_t links_max;           /* accepted; one more is closed at once */
-    uint64_t seed;                /* of tables and back-off */
-    int64_t journal_slow_ns;      /* oldest write above this: shed; 0 = 250 ms */
+    uint32_t txns_max;       /* slots; one message in flight takes one */
+    uint32_t links_max;      /* accepted; one more is closed at once */
+    uint64_t seed;           /* of tables and back-off */
+    int64_t journal_slow_ns; /* oldest write above this: shed */
+    int64_t hsm_deadline_ns; /* a check without an answer by then is UNAVAILABLE */
+    struct worker_issuer issuer;
 
     const struct worker_listener *listeners;
     const struct worker_party *parties;
     const struct worker_endpoint *endpoints;
     uint32_t listeners_count, parties_count, endpoints_count;
 
-    struct ledger_port *port;     /* its `bell` is set by whoever makes the threads */
+    struct ledger_port *port; /* its `bell` is set by whoever makes the threads */
     const struct ledger_board *ledger_board;
-    const struct agent *shard;    /* whose bell is rung for commands */
-    const uint8_t *hash_key;      /* 16 bytes: ledger_hash_key() */
+    const struct agent *shard; /* whose bell is rung for commands */
+    const uint8_t *hash_key;   /* 16 bytes: ledger_hash_key() */
     struct ledger_ref_reader *ref;
 
-    struct hsm_client *hsm;       /* NULL: every check is UNAVAILABLE */
+    struct hsm_client *hsm; /* NULL: every check is UNAVAILABLE */
     const struct hsm_card_keys *card_keys;
     const struct hsm_seal *seal;
     const struct rules *_Atomic *rules; /* the set in force; read once a turn */
 
-    struct board *board;          /* endpoint health, shared by all workers */
-    struct mesh *mesh;            /* rings between workers; NULL with one worker */
+    struct board *board; /* endpoint health, shared by all workers */
+    struct mesh *mesh;   /* rings between workers; NULL with one worker */
     struct metric_block *metrics;
 
     /* The simulator ends the process here; NULL in production. Names: "parse", "hsm",
@@ -94,7 +106,7 @@ enum worker_state {
     WORKER_SERVING,  /* listeners open, dialling */
     WORKER_REFUSED,  /* a listener could not open: worker_refusal() says why */
     WORKER_DRAINING,
-    WORKER_DRAINED,  /* no link, no transaction */
+    WORKER_DRAINED, /* no link, no transaction */
 };
 
 struct worker;
