@@ -2,14 +2,15 @@
  *
  * DESIGN  A setting is one row of conf.def, a counterparty's of party.def, a listener's of
  * listener.def, a key's of key.def: the structs, the reader, `--print-defaults` and
- * docs/configuration.md come from those rows. Values of `--set PATH=VALUE` stand in the place of the
- * file's. Whatever is wrong is reported with its place, all faults in one run; a configuration with
- * a fault does not exist.
+ * docs/configuration.md come from those rows. Values of `--set PATH=VALUE` stand in the place of
+ * the file's. Whatever is wrong is reported with its place, all faults in one run; a configuration
+ * with a fault does not exist.
  *
  * Paths: PATH rows are relative to the file they stand in (of `--set`: to the working directory),
  * DATA rows to the directory `data`. Both are resolved here.
  *
- * Control thread. Bounds: LIMIT_PARTIES_MAX, LIMIT_ENDPOINTS_MAX, CONF_LISTENERS_MAX, CONF_KEYS_MAX. */
+ * Control thread. Bounds: LIMIT_PARTIES_MAX, LIMIT_ENDPOINTS_MAX, CONF_LISTENERS_MAX,
+ * CONF_KEYS_MAX. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
@@ -22,6 +23,11 @@
 #define CONF_LISTENERS_MAX 8u
 #define CONF_KEYS_MAX      64u
 #define CONF_OVERRIDES_MAX 128u
+
+/* Words of conf.def, in their order. */
+enum conf_mode { CONF_MODE_DEMO, CONF_MODE_PRODUCTION };
+enum conf_threads { CONF_THREADS_AUTO, CONF_THREADS_SHARED, CONF_THREADS_DEDICATED };
+enum conf_pin { CONF_PIN_AUTO, CONF_PIN_ON, CONF_PIN_OFF };
 
 struct conf_listener {
     char name[CONF_NAME_BYTES];
@@ -49,7 +55,7 @@ struct conf {
     struct conf_listener listeners[CONF_LISTENERS_MAX];
     struct conf_key keys[CONF_KEYS_MAX];
     struct conf_party parties[LIMIT_PARTIES_MAX]; /* index = `party` everywhere */
-    uint16_t endpoints[LIMIT_ENDPOINTS_MAX];      /* endpoint → index of its party: those we dial */
+    uint16_t endpoints[LIMIT_ENDPOINTS_MAX]; /* endpoint → index of its party: those we dial */
     const char *endpoint_names[LIMIT_ENDPOINTS_MAX]; /* for rules_load() */
     uint32_t listeners_count, keys_count, parties_count, endpoints_count;
 };
@@ -69,7 +75,8 @@ struct conf_names {
 
 struct conf_options {
     const char *file;
-    const char *const *overrides; /* "ledger.replay_keep=60s", "parties.demo-a.connect=127.0.0.1:9001" */
+    const char *const
+        *overrides; /* "ledger.replay_keep=60s", "parties.demo-a.connect=127.0.0.1:9001" */
     uint32_t overrides_count;
     struct conf_names names;
 };
@@ -90,7 +97,7 @@ void conf_print_reference(FILE *stream);
 /* Every setting as it is in force, "path: value" a line. */
 void conf_print(const struct conf *conf, FILE *stream);
 
-struct conf_memory { /* a row of the memory table; the daemon knows the bytes */
+struct conf_memory {  /* a row of the memory table; the daemon knows the bytes */
     const char *what; /* "cards_max" */
     uint64_t count, bytes;
 };
@@ -101,7 +108,8 @@ uint64_t conf_print_memory(FILE *stream, const struct conf_memory *rows, uint32_
 uint16_t conf_party_find(const struct conf *conf, const char *name);
 uint16_t conf_key_find(const struct conf *conf, const char *label);
 
-/* ---- clear values of the demo's keys: `ringctl hsm init` in demo mode only --------------------- */
+/* ---- clear values of the demo's keys: `ringctl hsm init` in demo mode only ---------------------
+ */
 
 struct conf_key_value {
     char label[CONF_NAME_BYTES];

@@ -17,8 +17,8 @@ struct conf_party {
 #define SETTING(field, path, kind, preset, least, most, when, help) CONF_FIELD_##kind(field);
 #include "conf/party.def"
 #undef SETTING
-    uint16_t endpoint;      /* its index among the endpoints; UINT16_MAX: we do not dial it */
-    uint16_t zone_pin_key;  /* index in conf.keys; UINT16_MAX: none */
+    uint16_t endpoint;     /* its index among the endpoints; UINT16_MAX: we do not dial it */
+    uint16_t zone_pin_key; /* index in conf.keys; UINT16_MAX: none */
     uint16_t mac_key;
 };
 

@@ -1,10 +1,10 @@
 /* yaml.h - a YAML file as a bounded tree with places; no YAML typing.
  *
  * DESIGN  libyaml's events, and only the plain part of the language: one document of mappings,
- * sequences and scalars. Refused, each with its place: anchors, aliases, tags, merge keys, duplicate
- * keys, tabs, several documents, more than CONF_YAML_BYTES_MAX, deeper than CONF_YAML_DEPTH_MAX, broken
- * UTF-8, keys that are not scalars. A scalar is text; whoever reads it knows its type, so NO, 05
- * and 12:30 stay what they are.
+ * sequences and scalars. Refused, each with its place: anchors, aliases, tags, merge keys,
+ * duplicate keys, tabs, several documents, more than CONF_YAML_BYTES_MAX, deeper than
+ * CONF_YAML_DEPTH_MAX, broken UTF-8, keys that are not scalars. A scalar is text; whoever reads it
+ * knows its type, so NO, 05 and 12:30 stay what they are.
  *
  * The tree is one allocation that its owner frees. Control thread. */
 #ifndef CONF_YAML_H
@@ -20,8 +20,8 @@ enum conf_node_kind { CONF_SCALAR, CONF_MAPPING, CONF_SEQUENCE };
 
 struct conf_node {
     enum conf_node_kind kind;
-    bool is_plain;   /* SCALAR without quotes */
-    const char *key; /* member of a mapping; else NULL */
+    bool is_plain;    /* SCALAR without quotes */
+    const char *key;  /* member of a mapping; else NULL */
     const char *text; /* SCALAR; NUL-terminated, holds no NUL; else "" */
     struct conf_place place, key_place;
     struct conf_node *first, *next; /* children in file order; sibling */
