@@ -30,7 +30,7 @@ struct journal_reader {
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static bool read_mirror(struct journal_reader *reader, uint64_t batch);
-static bool find_start(struct journal_reader *reader, uint64_t batch);
+static enum journal_read find(struct journal_reader *reader, uint64_t batch);
 static enum journal_read read_at(struct journal_reader *reader, uint64_t batch,
                                  struct journal_place place, const struct journal_frame **frame);
 
@@ -47,22 +47,21 @@ static void set_hint(struct journal_reader *reader, const struct journal_frame *
 static enum journal_read read_file(struct journal_reader *reader, uint64_t batch,
                                    const struct journal_frame **frame)
 {
-    if ((!reader->has_hint || reader->hint_batch > batch) && !find_start(reader, batch)) {
-        return JOURNAL_READ_BROKEN;
+    if (!reader->has_hint || reader->hint_batch != batch) {
+        enum journal_read found = find(reader, batch);
+        if (found != JOURNAL_READ_FRAME) {
+            return found;
+        }
     }
-    enum journal_read result;
-    do { /* bounded: the frames of two segments at most */
-        uint64_t wanted = reader->hint_batch;
-        result = read_at(reader, wanted, reader->hint, frame);
-        if (result == JOURNAL_READ_NONE) { /* not there: then at the beginning of the next one */
-            struct journal_place next = {
-                .segment = journal_segment_after(reader->journal, reader->hint.segment)};
-            result = read_at(reader, wanted, next, frame);
-        }
-        if (result == JOURNAL_READ_FRAME) {
-            set_hint(reader, *frame);
-        }
-    } while (result == JOURNAL_READ_FRAME && (*frame)->batch < batch);
+    enum journal_read result = read_at(reader, batch, reader->hint, frame);
+    if (result == JOURNAL_READ_NONE) { /* not there: then at the beginning of the next one */
+        struct journal_place next = {
+            .segment = journal_segment_after(reader->journal, reader->hint.segment)};
+        result = read_at(reader, batch, next, frame);
+    }
+    if (result == JOURNAL_READ_FRAME) {
+        set_hint(reader, *frame);
+    }
     return result == JOURNAL_READ_NONE ? JOURNAL_READ_BROKEN : result;
 }
 
@@ -141,21 +140,52 @@ static enum journal_read read_at(struct journal_reader *reader, uint64_t batch,
 }
 
 /* The segment that begins with the newest batch not after the wanted one. */
-static bool find_start(struct journal_reader *reader, uint64_t batch)
+static bool find_segment(struct journal *journal, uint64_t batch, uint32_t *segment)
 {
-    struct journal *journal = reader->journal;
     uint64_t best = 0;
     for (uint32_t i = 0; i < journal->options.segments_count; i++) {
         uint64_t first =
             atomic_load_explicit(&journal->segments[i].first_batch, memory_order_acquire);
         if (first > best && first <= batch) {
             best = first;
-            reader->hint = (struct journal_place){.segment = i};
+            *segment = i;
         }
     }
-    reader->hint_batch = best;
-    reader->has_hint = best > 0;
-    return reader->has_hint;
+    return best > 0;
+}
+
+/* After a start, and when the copy was lost: walks through the segment. What is broken before the
+ * wanted frame was read by everybody long ago. */
+static enum journal_read find(struct journal_reader *reader, uint64_t batch)
+{
+    struct journal_place place = {.offset = 0};
+    if (!find_segment(reader->journal, batch, &place.segment)) {
+        return JOURNAL_READ_BROKEN;
+    }
+    while (place.offset < reader->journal->options.segment_bytes) {
+        if (fill_window(reader, &place, JOURNAL_BATCH_BYTES) != IO_OK) {
+            return JOURNAL_READ_IO;
+        }
+        uint32_t at = 0;
+        while (at < reader->window_bytes) {
+            const struct journal_frame *frame = (const struct journal_frame *)(reader->buffer + at);
+            uint32_t left = reader->window_bytes - at;
+            enum frame_state state = frame_look(reader->buffer + at, left);
+            if (state == FRAME_VALID && frame->batch == batch) {
+                reader->hint = place;
+                reader->hint_batch = batch;
+                reader->has_hint = true;
+                return JOURNAL_READ_FRAME;
+            }
+            if (state == FRAME_BROKEN && at > 0 && frame->length > left) {
+                break; /* cut by the window: again from here */
+            }
+            uint32_t step = state == FRAME_VALID ? frame_padded(frame->length) : FRAME_ALIGN;
+            at += step;
+            place.offset += step;
+        }
+    }
+    return JOURNAL_READ_BROKEN;
 }
 
 /* ---- the copy in memory ------------------------------------------------------------------------

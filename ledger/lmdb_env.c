@@ -39,7 +39,7 @@ enum io_err lmdb_env_error(struct lmdb_env *env, const char *what, int code)
         mdb_txn_abort(env->txn);
         env->txn = NULL;
     }
-    (void)snprintf(env->text, STORE_TEXT_BYTES, "%s: %s: %s", env->path, what, mdb_strerror(code));
+    (void)snprintf(env->text, STORE_TEXT_BYTES, "%s: %s: %s", env->name, what, mdb_strerror(code));
     return error_of(code);
 }
 
@@ -116,7 +116,8 @@ bool lmdb_env_open(struct lmdb_env *env, const struct store_options *options,
                    const char *const *names, const unsigned *flags, MDB_dbi *dbis,
                    uint32_t dbis_count, char *text, size_t text_size)
 {
-    (void)snprintf(env->path, sizeof env->path, "%s", options->path);
+    const char *slash = strrchr(options->path, '/');
+    env->name = slash != NULL ? slash + 1 : options->path; /* the caller's path stays */
     const char *what = "creating the environment";
     int code = mdb_env_create(&env->env);
     if (code != 0) {

@@ -13,10 +13,10 @@
 
 struct lmdb_env {
     MDB_env *env;
-    MDB_dbi mark; /* "mark": one row */
-    MDB_txn *txn; /* the open write transaction, or NULL */
-    char *text;   /* of the store */
-    char path[256];
+    MDB_dbi mark;     /* "mark": one row */
+    MDB_txn *txn;     /* the open write transaction, or NULL */
+    char *text;       /* of the store */
+    const char *name; /* last part of the path: "ref.mdb" */
 };
 
 /* Opens and makes the trees; `dbis` of them, with names and flags. */

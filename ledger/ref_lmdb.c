@@ -287,7 +287,7 @@ struct ledger_ref *ledger_ref_lmdb(const struct store_options *options, char *te
         mdb_txn_abort(txn);
     }
     if (!found && !is_new) {
-        (void)snprintf(text, text_size, "%s: its mark is damaged", self->env.path);
+        (void)snprintf(text, text_size, "%s: its mark is damaged", self->env.name);
         op_destroy(&self->ref);
         return NULL;
     }

@@ -64,7 +64,7 @@ static enum io_err op_commit(struct state_store *store, const struct store_mark 
 static enum io_err bad_row(struct state_lmdb *self, uint64_t number, const char *what,
                            enum io_err err)
 {
-    (void)snprintf(self->store.text, STORE_TEXT_BYTES, "%s: table %s, row %u: %s", self->env.path,
+    (void)snprintf(self->store.text, STORE_TEXT_BYTES, "%s: table %s, row %u: %s", self->env.name,
                    ledger_effect_name((uint16_t)(number >> 32)), (uint32_t)number, what);
     return err;
 }
@@ -139,7 +139,7 @@ static bool read_mark(struct state_lmdb *self, char *text, size_t text_size)
     MDB_stat rows = {0}, marks = {0};
     int code = mdb_txn_begin(self->env.env, NULL, MDB_RDONLY, &txn);
     if (code != 0) {
-        (void)snprintf(text, text_size, "%s: %s", self->env.path, mdb_strerror(code));
+        (void)snprintf(text, text_size, "%s: %s", self->env.name, mdb_strerror(code));
         return false;
     }
     bool found = lmdb_env_mark(&self->env, txn, &self->mark, sizeof self->mark);
@@ -148,7 +148,7 @@ static bool read_mark(struct state_lmdb *self, char *text, size_t text_size)
     mdb_txn_abort(txn);
     if (!found && !is_new) {
         (void)snprintf(text, text_size, "%s: the mark of the checkpoint is damaged",
-                       self->env.path);
+                       self->env.name);
     }
     return found || is_new;
 }
