@@ -32,10 +32,10 @@ void bell_ring(struct bell *bell); /* any thread; only the winner of exchange(as
 struct thread;
 struct agent {
     const struct agent_ops *ops;
-    uint8_t id;           /* the agent byte of its tokens; given by thread_add() */
-    struct io *io;        /* its thread's */
-    struct clock *clock;  /* its thread's: read once a turn */
-    struct bell *bell;    /* its thread's */
+    uint8_t id;          /* the agent byte of its tokens; given by thread_add() */
+    struct io *io;       /* its thread's */
+    struct clock *clock; /* its thread's: read once a turn */
+    struct bell *bell;   /* its thread's */
 };
 
 #define THREAD_AGENTS_MAX 8u
@@ -52,7 +52,7 @@ struct thread {
     uint32_t agents_count;
     _Atomic bool stop;
     struct io_event *events; /* LIMIT_IO_EVENTS_MAX */
-    bool io_quiet; /* the last wait ended without an event or a wake */
+    bool io_quiet;           /* the last wait ended without an event or a wake */
     uint64_t turns_count, sleeps_count, guard_found_count;
     int64_t stall_max_ns;
 };

@@ -9,9 +9,11 @@
 void must_failed(const char *expression, const char *file, int line)
 {
     char text[512];
-    int size = snprintf(text, sizeof text, "%s:%d: must(%s) does not hold\n", file, line, expression);
+    int size =
+        snprintf(text, sizeof text, "%s:%d: must(%s) does not hold\n", file, line, expression);
     if (size > 0) {
-        (void)!write(STDERR_FILENO, text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+        (void)!write(STDERR_FILENO, text,
+                     (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
     }
     log_dump_last(STDERR_FILENO);
     abort();

@@ -1,7 +1,7 @@
 /* base.h - what every file of the project may assume: must(), NODISCARD, sizes.
  *
- * must(x) is an invariant: it stays on in production, prints the place and the last log records, and
- * aborts. It is never a check of outside input. */
+ * must(x) is an invariant: it stays on in production, prints the place and the last log records,
+ * and aborts. It is never a check of outside input. */
 #ifndef BASE_BASE_H
 #define BASE_BASE_H
 
@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NODISCARD __attribute__((warn_unused_result))
-#define NORETURN  __attribute__((noreturn))
+#define NODISCARD                   __attribute__((warn_unused_result))
+#define NORETURN                    __attribute__((noreturn))
 #define PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
 
 #define countof(array) (sizeof(array) / sizeof((array)[0]))

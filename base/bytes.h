@@ -10,7 +10,10 @@ struct span { /* bytes somewhere else; data may be NULL when size is 0 */
     uint32_t size;
 };
 
-static inline uint16_t load_be16(const uint8_t *p) { return (uint16_t)((unsigned)p[0] << 8 | p[1]); }
+static inline uint16_t load_be16(const uint8_t *p)
+{
+    return (uint16_t)((unsigned)p[0] << 8 | p[1]);
+}
 static inline uint32_t load_be32(const uint8_t *p)
 {
     uint32_t v;
@@ -51,7 +54,8 @@ NODISCARD bool bytes_from_hex(const char *hex, size_t hex_size, uint8_t *out, si
 void bytes_to_hex(const uint8_t *data, size_t size, char *out); /* upper case, 2*size + NUL */
 bool bytes_luhn_valid(const uint8_t *digits, uint32_t size);    /* ISO/IEC 7812-1 annex B */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size);   /* SSE4.2 where present */
-uint64_t hash64(const void *data, size_t size, uint64_t seed);  /* seeded table hash, not for secrets */
+uint64_t hash64(const void *data, size_t size,
+                uint64_t seed); /* seeded table hash, not for secrets */
 
 struct hash128 {
     uint64_t low, high;

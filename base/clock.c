@@ -1,11 +1,12 @@
-/* clock.c - see clock.h. The slew is looked at once a second; between looks time is a straight line. */
+/* clock.c - see clock.h. The slew is looked at once a second; between looks time is a straight
+ * line. */
 #include "base/clock.h"
 
 #include <time.h>
 
-#define SLEW_PPM_MAX   500
-#define LOOK_NS        NS_PER_S
-#define STEP_NS        NS_PER_S
+#define SLEW_PPM_MAX 500
+#define LOOK_NS      NS_PER_S
+#define STEP_NS      NS_PER_S
 
 static int64_t read_clock(clockid_t id)
 {
@@ -57,7 +58,9 @@ void clock_tick(struct clock *clock)
         clock->now_ns = now_ns;
     }
     int64_t elapsed_ns = clock->now_ns - clock->wall_read_ns;
-    clock->utc_ns = clock->slew_from_ns + elapsed_ns + elapsed_ns / 1000000 * clock->slew_ppm;
+    /* The rate was chosen for LOOK_NS: after a longer silence it must not overshoot. */
+    int64_t slewed_ns = elapsed_ns < LOOK_NS ? elapsed_ns : LOOK_NS;
+    clock->utc_ns = clock->slew_from_ns + elapsed_ns + slewed_ns * clock->slew_ppm / 1000000;
     if (elapsed_ns >= LOOK_NS) {
         look_at_wall(clock);
     }

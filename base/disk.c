@@ -1,6 +1,7 @@
 /* disk.c - struct disk on a directory of the file system. Blocks; start, recovery, followers. */
 #include "base/disk.h"
 
+#include "base/io_err.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,33 +14,12 @@
 #define WRITE_BYTES (1u << 20)
 #define ALIGNMENT   4096u
 #define NAMES_MAX   65536u
+#define NAME_BYTES  200u
 
 struct directory {
     struct disk disk;
     int fd;
 };
-
-static enum io_err error_of(int number)
-{
-    switch (number) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return IO_ERR_NO_SPACE;
-    case EIO:
-        return IO_ERR_DISK;
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return IO_ERR_DENIED;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-        return IO_ERR_LIMIT;
-    default:
-        return IO_ERR_OTHER;
-    }
-}
 
 static int fd_of(struct disk *disk)
 {
@@ -49,7 +29,30 @@ static int fd_of(struct disk *disk)
 /* Names are plain file names, or one folder deep ("archive/000001.seg"). */
 static bool name_is_plain(const char *name)
 {
-    return name[0] != '\0' && name[0] != '/' && strstr(name, "..") == NULL && strlen(name) < 200;
+    const char *slash = strchr(name, '/');
+    return name[0] != '\0' && strlen(name) < NAME_BYTES && strstr(name, "..") == NULL &&
+           (slash == NULL || (slash != name && slash[1] != '\0' && strchr(slash + 1, '/') == NULL));
+}
+
+/* The folder of a name, "." when it has none. */
+static void folder_of(const char *name, char folder[NAME_BYTES])
+{
+    const char *slash = strchr(name, '/');
+    size_t size = slash != NULL ? (size_t)(slash - name) : 1;
+    memcpy(folder, slash != NULL ? name : ".", size);
+    folder[size] = '\0';
+}
+
+/* Makes the names in a folder durable: a file is only as durable as its entry. */
+static enum io_err sync_folder(struct disk *disk, const char *folder)
+{
+    int fd = openat(fd_of(disk), folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return io_err_of(errno);
+    }
+    enum io_err err = fsync(fd) == 0 ? IO_OK : io_err_of(errno);
+    (void)close(fd);
+    return err;
 }
 
 static int open_name(struct disk *disk, const char *name, int flags)
@@ -58,14 +61,16 @@ static int open_name(struct disk *disk, const char *name, int flags)
         errno = EINVAL;
         return -1;
     }
-    const char *slash = strchr(name, '/');
-    if (slash != NULL && (flags & O_CREAT) != 0) {
-        char folder[200];
-        memcpy(folder, name, (size_t)(slash - name));
-        folder[slash - name] = '\0';
-        (void)mkdirat(fd_of(disk), folder, 0700);
+    int fd = openat(fd_of(disk), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && errno == ENOENT && (flags & O_CREAT) != 0 && strchr(name, '/') != NULL) {
+        char folder[NAME_BYTES];
+        folder_of(name, folder);
+        if (mkdirat(fd_of(disk), folder, 0700) != 0 || sync_folder(disk, ".") != IO_OK) {
+            return -1;
+        }
+        fd = openat(fd_of(disk), name, flags | O_CLOEXEC | O_NOFOLLOW, 0600);
     }
-    return openat(fd_of(disk), name, flags | O_CLOEXEC, 0600);
+    return fd;
 }
 
 static enum io_err write_all(int fd, const uint8_t *data, size_t size, uint64_t offset)
@@ -76,7 +81,7 @@ static enum io_err write_all(int fd, const uint8_t *data, size_t size, uint64_t 
             continue;
         }
         if (n <= 0) {
-            return n == 0 ? IO_ERR_NO_SPACE : error_of(errno);
+            return n == 0 ? IO_ERR_NO_SPACE : io_err_of(errno);
         }
         data += n;
         size -= (size_t)n;
@@ -90,7 +95,9 @@ static enum io_err write_all(int fd, const uint8_t *data, size_t size, uint64_t 
 static enum io_err prewrite(int fd, uint64_t from, uint64_t bytes)
 {
     uint8_t *zeros = aligned_alloc(ALIGNMENT, WRITE_BYTES);
-    must(zeros != NULL);
+    if (zeros == NULL) {
+        return IO_ERR_LIMIT;
+    }
     memset(zeros, 0, WRITE_BYTES);
     enum io_err err = IO_OK;
     while (err == IO_OK && from < bytes) {
@@ -100,39 +107,49 @@ static enum io_err prewrite(int fd, uint64_t from, uint64_t bytes)
     }
     free(zeros);
     if (err == IO_OK && fsync(fd) != 0) {
-        err = error_of(errno);
+        err = io_err_of(errno);
     }
     return err;
 }
 
-static enum io_err op_segment_open(struct disk *disk, const char *name, uint64_t bytes, bool *direct,
-                                   io_file *out)
+/* Brings a file to `bytes`, and it and its name onto the medium. */
+static enum io_err fill(struct disk *disk, const char *name, uint64_t bytes)
+{
+    int fd = open_name(disk, name, O_RDWR | O_CREAT);
+    if (fd < 0) {
+        return io_err_of(errno);
+    }
+    struct stat status;
+    char folder[NAME_BYTES];
+    folder_of(name, folder);
+    enum io_err err = fstat(fd, &status) == 0 ? IO_OK : io_err_of(errno);
+    if (err == IO_OK && (uint64_t)status.st_size < bytes) {
+        err = prewrite(fd, (uint64_t)status.st_size / ALIGNMENT * ALIGNMENT, bytes);
+        /* Direct writes need not push old pages out of the cache. */
+        (void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+        err = err == IO_OK ? sync_folder(disk, folder) : err;
+    }
+    (void)close(fd);
+    return err;
+}
+
+static enum io_err op_segment_open(struct disk *disk, const char *name, uint64_t bytes,
+                                   bool *direct, io_file *out)
 {
     must(bytes % ALIGNMENT == 0);
-    int plain = open_name(disk, name, O_RDWR | O_CREAT);
-    struct stat status;
-    if (plain < 0 || fstat(plain, &status) != 0) {
-        return error_of(errno);
-    }
-    enum io_err err = IO_OK;
-    if ((uint64_t)status.st_size < bytes) {
-        err = prewrite(plain, (uint64_t)status.st_size / ALIGNMENT * ALIGNMENT, bytes);
-        if (err == IO_OK && fsync(fd_of(disk)) != 0) {
-            err = error_of(errno);
-        }
-    }
-    (void)close(plain);
+    enum io_err err = fill(disk, name, bytes);
     if (err != IO_OK) {
         return err;
     }
     int fd = open_name(disk, name, O_RDWR | O_DIRECT | O_DSYNC);
-    *direct = fd >= 0;
+    bool is_direct = fd >= 0;
     if (fd < 0) {
         fd = open_name(disk, name, O_RDWR | O_DSYNC);
     }
     if (fd < 0) {
-        return error_of(errno);
+        return io_err_of(errno);
     }
+    *direct = is_direct;
     *out = fd;
     return IO_OK;
 }
@@ -147,7 +164,7 @@ static enum io_err op_read(struct disk *disk, io_file file, uint8_t *data, uint3
             continue;
         }
         if (n <= 0) {
-            return n == 0 ? IO_ERR_DISK : error_of(errno);
+            return n == 0 ? IO_ERR_DISK : io_err_of(errno);
         }
         data += n;
         size -= (uint32_t)n;
@@ -163,20 +180,23 @@ static enum io_err op_write(struct disk *disk, io_file file, const uint8_t *data
     return write_all(file, data, size, offset);
 }
 
-static enum io_err op_append(struct disk *disk, const char *name, const uint8_t *data, uint32_t size,
-                             uint64_t *offset)
+static enum io_err op_append(struct disk *disk, const char *name, const uint8_t *data,
+                             uint32_t size, uint64_t *offset)
 {
     int fd = open_name(disk, name, O_WRONLY | O_CREAT);
     struct stat status;
-    if (fd < 0 || fstat(fd, &status) != 0) {
-        return error_of(errno);
+    if (fd < 0) {
+        return io_err_of(errno);
     }
-    enum io_err err = write_all(fd, data, size, (uint64_t)status.st_size);
+    enum io_err err = fstat(fd, &status) == 0 ? IO_OK : io_err_of(errno);
+    if (err == IO_OK) {
+        err = write_all(fd, data, size, (uint64_t)status.st_size);
+    }
     if (err == IO_OK && offset != NULL) {
         *offset = (uint64_t)status.st_size;
     }
     if (close(fd) != 0 && err == IO_OK) {
-        err = error_of(errno);
+        err = io_err_of(errno);
     }
     return err;
 }
@@ -185,9 +205,11 @@ static enum io_err op_sync(struct disk *disk, const char *name)
 {
     int fd = open_name(disk, name, O_WRONLY);
     if (fd < 0) {
-        return error_of(errno);
+        return io_err_of(errno);
     }
-    enum io_err err = fdatasync(fd) == 0 && fsync(fd_of(disk)) == 0 ? IO_OK : error_of(errno);
+    char folder[NAME_BYTES];
+    folder_of(name, folder);
+    enum io_err err = fdatasync(fd) == 0 ? sync_folder(disk, folder) : io_err_of(errno);
     (void)close(fd);
     return err;
 }
@@ -197,7 +219,7 @@ static enum io_err op_load(struct disk *disk, const char *name, uint8_t *data, u
 {
     int fd = open_name(disk, name, O_RDONLY);
     if (fd < 0) {
-        return error_of(errno);
+        return io_err_of(errno);
     }
     uint32_t done = 0;
     enum io_err err = IO_OK;
@@ -207,7 +229,7 @@ static enum io_err op_load(struct disk *disk, const char *name, uint8_t *data, u
             break;
         }
         if (n < 0 && errno != EINTR) {
-            err = error_of(errno);
+            err = io_err_of(errno);
             break;
         }
         done += n > 0 ? (uint32_t)n : 0;
@@ -223,19 +245,24 @@ static enum io_err op_truncate(struct disk *disk, const char *name, uint64_t byt
 {
     int fd = open_name(disk, name, O_WRONLY);
     if (fd < 0) {
-        return error_of(errno);
+        return io_err_of(errno);
     }
-    enum io_err err = ftruncate(fd, (off_t)bytes) == 0 && fsync(fd) == 0 ? IO_OK : error_of(errno);
+    enum io_err err = ftruncate(fd, (off_t)bytes) == 0 && fsync(fd) == 0 ? IO_OK : io_err_of(errno);
     (void)close(fd);
     return err;
 }
 
 static enum io_err op_remove(struct disk *disk, const char *name)
 {
-    if (!name_is_plain(name) || unlinkat(fd_of(disk), name, 0) != 0) {
-        return error_of(errno);
+    if (!name_is_plain(name)) {
+        return IO_ERR_OTHER;
     }
-    return fsync(fd_of(disk)) == 0 ? IO_OK : error_of(errno);
+    if (unlinkat(fd_of(disk), name, 0) != 0) {
+        return io_err_of(errno);
+    }
+    char folder[NAME_BYTES];
+    folder_of(name, folder);
+    return sync_folder(disk, folder);
 }
 
 static int by_name(const void *a, const void *b)
@@ -243,51 +270,73 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Adds the plain files of one folder ("" or "archive") to names. */
-static uint32_t collect(int fd, const char *folder, char **names, uint32_t count)
+struct names {
+    char *list[NAMES_MAX];
+    uint32_t count;
+};
+
+/* Adds what one folder ("" or "archive") holds. */
+static enum io_err collect(int fd, const char *folder, struct names *names)
 {
-    int folder_fd = openat(fd, folder[0] != '\0' ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *place = folder[0] != '\0' ? folder : ".";
+    int folder_fd = openat(fd, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *stream = folder_fd >= 0 ? fdopendir(folder_fd) : NULL;
+    if (stream == NULL) {
+        return io_err_of(errno);
+    }
+    enum io_err err = IO_OK;
     struct dirent *entry;
-    while (stream != NULL && (entry = readdir(stream)) != NULL && count < NAMES_MAX) {
+    while (err == IO_OK && (entry = readdir(stream)) != NULL) {
+        char *name = NULL;
         if (entry->d_name[0] == '.') {
             continue;
         }
-        char *name = NULL;
-        int size = asprintf(&name, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", entry->d_name);
-        must(size > 0);
-        names[count++] = name;
+        if (names->count == NAMES_MAX ||
+            asprintf(&name, "%s%s%s", folder, folder[0] ? "/" : "", entry->d_name) < 0) {
+            err = IO_ERR_LIMIT; /* half a list would be a lie */
+            break;
+        }
+        names->list[names->count++] = name;
     }
-    if (stream != NULL) {
-        (void)closedir(stream);
+    (void)closedir(stream);
+    return err;
+}
+
+static enum io_err collect_all(int fd, struct names *names)
+{
+    enum io_err err = collect(fd, "", names);
+    uint32_t top = names->count;
+    for (uint32_t i = 0; err == IO_OK && i < top; i++) {
+        struct stat status;
+        if (fstatat(fd, names->list[i], &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISDIR(status.st_mode)) {
+            err = collect(fd, names->list[i], names);
+        }
     }
-    return count;
+    return err;
 }
 
 static enum io_err op_each(struct disk *disk,
                            void (*row)(void *context, const char *name, uint64_t bytes),
                            void *context)
 {
-    char **names = calloc(NAMES_MAX, sizeof *names);
-    must(names != NULL);
-    uint32_t count = collect(fd_of(disk), "", names, 0);
-    uint32_t top = count;
-    for (uint32_t i = 0; i < top; i++) {
-        struct stat status;
-        if (fstatat(fd_of(disk), names[i], &status, 0) == 0 && S_ISDIR(status.st_mode)) {
-            count = collect(fd_of(disk), names[i], names, count);
-        }
+    struct names *names = calloc(1, sizeof *names);
+    if (names == NULL) {
+        return IO_ERR_LIMIT;
     }
-    qsort(names, count, sizeof *names, by_name);
-    for (uint32_t i = 0; i < count; i++) {
+    enum io_err err = collect_all(fd_of(disk), names);
+    qsort(names->list, names->count, sizeof names->list[0], by_name);
+    for (uint32_t i = 0; i < names->count; i++) {
         struct stat status;
-        if (fstatat(fd_of(disk), names[i], &status, 0) == 0 && S_ISREG(status.st_mode)) {
-            row(context, names[i], (uint64_t)status.st_size);
+        if (err == IO_OK &&
+            fstatat(fd_of(disk), names->list[i], &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(status.st_mode)) {
+            row(context, names->list[i], (uint64_t)status.st_size);
         }
-        free(names[i]);
+        free(names->list[i]);
     }
     free(names);
-    return IO_OK;
+    return err;
 }
 
 static void op_close(struct disk *disk, io_file file)
@@ -319,15 +368,18 @@ static const struct disk_ops ops = {
 struct disk *disk_directory(const char *path, enum io_err *err)
 {
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        *err = error_of(errno);
+        *err = io_err_of(errno);
         return NULL;
     }
     struct directory *directory = calloc(1, sizeof *directory);
-    must(directory != NULL);
+    if (directory == NULL) {
+        *err = IO_ERR_LIMIT;
+        return NULL;
+    }
     directory->disk.ops = &ops;
     directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory->fd < 0) {
-        *err = error_of(errno);
+        *err = io_err_of(errno);
         free(directory);
         return NULL;
     }

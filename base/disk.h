@@ -20,7 +20,8 @@ struct disk_ops {
     enum io_err (*append)(struct disk *, const char *name, const uint8_t *data, uint32_t size,
                           uint64_t *offset); /* archive files; durable after sync */
     enum io_err (*sync)(struct disk *, const char *name);
-    /* Reads up to size bytes of a whole file by name; *size becomes what was read (0 = at the end). */
+    /* Reads up to size bytes of a whole file by name; *size becomes what was read (0 = at the end).
+     */
     enum io_err (*load)(struct disk *, const char *name, uint8_t *data, uint32_t *size,
                         uint64_t offset);
     enum io_err (*truncate)(struct disk *, const char *name, uint64_t bytes);

@@ -6,21 +6,21 @@
 
 #include <stdint.h>
 
-#define LIMIT_WORKERS_MAX          16u
-#define LIMIT_THREADS_MAX          32u
-#define LIMIT_LINKS_MAX            1024u /* per worker, accepted and dialled */
-#define LIMIT_ENDPOINTS_MAX        32u
-#define LIMIT_PARTIES_MAX          64u
-#define LIMIT_FRAME_BYTES_MAX      8192u /* message behind the length prefix */
-#define LIMIT_LINK_WINDOW_MAX      256u  /* requests in flight on a link */
-#define LIMIT_LINK_SEND_BYTES      (64u * 1024u) /* one of a link's two send buffers */
-#define LIMIT_RECORD_BYTES_MAX     16384u /* one record of an SPSC ring */
-#define LIMIT_ROUTES_MAX           4u
-#define LIMIT_COUNTS_PER_TXN_MAX   8u
-#define LIMIT_REPLY_DELTA_BYTES    1024u
-#define LIMIT_IO_BUFFERS           1024u /* receive buffers of a ring, 4 KiB each */
-#define LIMIT_IO_SOCKETS           8192u /* descriptors that a ring can hold */
-#define LIMIT_IO_EVENTS_MAX        1024u /* taken from the kernel in one turn */
+#define LIMIT_WORKERS_MAX        16u
+#define LIMIT_THREADS_MAX        32u
+#define LIMIT_LINKS_MAX          1024u /* per worker, accepted and dialled */
+#define LIMIT_ENDPOINTS_MAX      32u
+#define LIMIT_PARTIES_MAX        64u
+#define LIMIT_FRAME_BYTES_MAX    8192u         /* message behind the length prefix */
+#define LIMIT_LINK_WINDOW_MAX    256u          /* requests in flight on a link */
+#define LIMIT_LINK_SEND_BYTES    (64u * 1024u) /* one of a link's two send buffers */
+#define LIMIT_RECORD_BYTES_MAX   16384u        /* one record of an SPSC ring */
+#define LIMIT_ROUTES_MAX         4u
+#define LIMIT_COUNTS_PER_TXN_MAX 8u
+#define LIMIT_REPLY_DELTA_BYTES  1024u
+#define LIMIT_IO_BUFFERS         1024u /* receive buffers of a ring, 4 KiB each */
+#define LIMIT_IO_SOCKETS         8192u /* descriptors that a ring can hold */
+#define LIMIT_IO_EVENTS_MAX      1024u /* taken from the kernel in one turn */
 
 _Static_assert(LIMIT_RECORD_BYTES_MAX >= LIMIT_FRAME_BYTES_MAX + 1024u,
                "a forwarded frame and its header fit one record");

@@ -1,13 +1,14 @@
 /* log.c - see log.h.
  *
- * DESIGN  A logging thread owns one SPSC ring of fixed records; the writer thread visits the rings every
- * LOG_VISIT_MS, merges repeats within a second, and writes JSON lines. Before log_start() and in
- * threads that have no ring a line goes to stderr at once. */
+ * DESIGN  A logging thread owns one SPSC ring of fixed records; the writer thread visits the rings
+ * every LOG_VISIT_MS, merges repeats within a second, and writes JSON lines. Before log_start() and
+ * in threads that have no ring a line goes to stderr at once. */
 #include "base/log.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #define LOG_VISIT_MS     20
 #define LOG_LINE_BYTES   4096u
 #define LOG_LAST_RECORDS 32u
+#define LOG_RECENT_MAX   4u /* events that may alternate and still be merged */
 
 struct record {
     int64_t wall_ns;
@@ -29,25 +31,36 @@ struct record {
     struct log_field fields[LOG_FIELDS_MAX];
 };
 
+/* What the writer printed last, and how often it came again since. */
+struct recent {
+    struct record record;
+    uint64_t repeats;
+};
+
 struct log_ring {
     char thread[16];
     _Atomic uint32_t written; /* by the owner */
     _Atomic uint32_t taken;   /* by the writer */
     _Atomic uint64_t lost;
     uint64_t lost_reported;
-    uint64_t repeats; /* of records[previous], not yet written */
-    int64_t previous_ns;
-    struct record previous; /* the writer's copy, for merging */
+    struct recent recents[LOG_RECENT_MAX]; /* the writer's */
     struct record records[LOG_RING_RECORDS];
 };
 
 /* The log is the process's: one writer, whatever writes. */
-static struct log_ring *rings[LOG_RINGS_MAX];
+static struct log_ring *_Atomic rings[LOG_RINGS_MAX];
 static _Atomic uint32_t rings_count;
 static _Thread_local struct log_ring *own;
 static _Atomic int log_fd = -1;
-static enum log_level log_least = LOG_INFO;
+static _Atomic enum log_level log_least = LOG_INFO;
 static pthread_mutex_t writer_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int64_t wall_now_ns(void)
+{
+    struct timespec now;
+    must(clock_gettime(CLOCK_REALTIME, &now) == 0);
+    return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
 
 struct log_field log_number(const char *key, int64_t value)
 {
@@ -194,7 +207,7 @@ static void print_record(int fd, const char *thread, const struct record *record
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                uint32_t fields_count)
 {
-    if (level < log_least) {
+    if (level < atomic_load_explicit(&log_least, memory_order_relaxed)) {
         return;
     }
     struct log_ring *ring = own;
@@ -204,15 +217,14 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     uint32_t written = 0;
     if (ring != NULL && fd >= 0) {
         written = atomic_load_explicit(&ring->written, memory_order_relaxed);
-        if (written - atomic_load_explicit(&ring->taken, memory_order_acquire) == LOG_RING_RECORDS) {
+        if (written - atomic_load_explicit(&ring->taken, memory_order_acquire) ==
+            LOG_RING_RECORDS) {
             atomic_fetch_add_explicit(&ring->lost, 1, memory_order_relaxed);
             return;
         }
         record = &ring->records[written % LOG_RING_RECORDS];
     }
-    struct timespec now;
-    must(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    record->wall_ns = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+    record->wall_ns = wall_now_ns();
     record->event = event;
     record->level = level;
     record->fields_count = fields_count - 1 < LOG_FIELDS_MAX ? fields_count - 1 : LOG_FIELDS_MAX;
@@ -232,23 +244,66 @@ void log_thread_init(const char *thread_name)
     uint32_t index = atomic_fetch_add(&rings_count, 1);
     must(index < LOG_RINGS_MAX);
     own = ring;
-    rings[index] = ring;
+    atomic_store_explicit(&rings[index], ring, memory_order_release);
 }
 
 /* ---- the writer ------------------------------------------------------------------------------ */
 
-static bool is_repeat(const struct record *a, const struct record *b)
+static bool same_field(const struct log_field *a, const struct log_field *b)
 {
-    return a->event == b->event && a->fields_count == b->fields_count &&
-           memcmp(a->fields, b->fields, a->fields_count * sizeof a->fields[0]) == 0 &&
-           b->wall_ns - a->wall_ns < NS_PER_S;
+    return a->key == b->key && a->kind == b->kind &&
+           (a->kind == LOG_NUMBER ? a->number == b->number : strcmp(a->text, b->text) == 0);
 }
 
-static void end_repeats(int fd, struct log_ring *ring)
+static bool is_repeat(const struct record *a, const struct record *b)
 {
-    if (ring->repeats > 0) {
-        print_record(fd, ring->thread, &ring->previous, ring->repeats);
-        ring->repeats = 0;
+    if (a->event != b->event || a->level != b->level || a->fields_count != b->fields_count ||
+        b->wall_ns - a->wall_ns >= NS_PER_S) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a->fields_count; i++) {
+        if (!same_field(&a->fields[i], &b->fields[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void end_repeats(int fd, struct log_ring *ring, struct recent *recent)
+{
+    if (recent->repeats > 0) {
+        print_record(fd, ring->thread, &recent->record, recent->repeats);
+        recent->repeats = 0;
+    }
+}
+
+static void take_record(int fd, struct log_ring *ring, const struct record *record)
+{
+    struct recent *oldest = &ring->recents[0];
+    for (uint32_t i = 0; i < LOG_RECENT_MAX; i++) {
+        struct recent *recent = &ring->recents[i];
+        if (recent->record.event != NULL && is_repeat(&recent->record, record)) {
+            recent->repeats++;
+            return;
+        }
+        if (recent->record.wall_ns < oldest->record.wall_ns) {
+            oldest = recent;
+        }
+    }
+    end_repeats(fd, ring, oldest);
+    oldest->record = *record;
+    print_record(fd, ring->thread, record, 0);
+}
+
+static void say_lost(int fd, struct log_ring *ring, int64_t wall_ns)
+{
+    uint64_t lost = atomic_load_explicit(&ring->lost, memory_order_relaxed);
+    if (lost != ring->lost_reported) {
+        struct record record = {
+            .wall_ns = wall_ns, .event = "log.lost", .level = LOG_WARN, .fields_count = 1};
+        record.fields[0] = log_number("records", (int64_t)(lost - ring->lost_reported));
+        ring->lost_reported = lost;
+        print_record(fd, ring->thread, &record, 0);
     }
 }
 
@@ -257,30 +312,16 @@ static void take_records(int fd, struct log_ring *ring, bool is_last)
     uint32_t written = atomic_load_explicit(&ring->written, memory_order_acquire);
     uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
     for (; taken != written; taken++) {
-        const struct record *record = &ring->records[taken % LOG_RING_RECORDS];
-        if (ring->previous.event != NULL && is_repeat(&ring->previous, record)) {
-            ring->repeats++;
-        } else {
-            end_repeats(fd, ring);
-            ring->previous = *record;
-            print_record(fd, ring->thread, record, 0);
+        take_record(fd, ring, &ring->records[taken % LOG_RING_RECORDS]);
+        atomic_store_explicit(&ring->taken, taken + 1, memory_order_release);
+    }
+    int64_t wall_ns = wall_now_ns();
+    for (uint32_t i = 0; i < LOG_RECENT_MAX; i++) {
+        if (is_last || wall_ns - ring->recents[i].record.wall_ns >= NS_PER_S) {
+            end_repeats(fd, ring, &ring->recents[i]);
         }
     }
-    atomic_store_explicit(&ring->taken, taken, memory_order_release);
-    struct timespec now;
-    must(clock_gettime(CLOCK_REALTIME, &now) == 0);
-    int64_t wall_ns = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
-    if (is_last || wall_ns - ring->previous.wall_ns >= NS_PER_S) {
-        end_repeats(fd, ring);
-    }
-    uint64_t lost = atomic_load_explicit(&ring->lost, memory_order_relaxed);
-    if (lost != ring->lost_reported) {
-        struct record record = {.wall_ns = wall_ns, .event = "log.lost", .level = LOG_WARN,
-                                .fields_count = 1};
-        record.fields[0] = log_number("records", (int64_t)(lost - ring->lost_reported));
-        ring->lost_reported = lost;
-        print_record(fd, ring->thread, &record, 0);
-    }
+    say_lost(fd, ring, wall_ns);
 }
 
 static void visit(bool is_last)
@@ -289,8 +330,9 @@ static void visit(bool is_last)
     int fd = atomic_load(&log_fd);
     uint32_t count = atomic_load(&rings_count);
     for (uint32_t i = 0; fd >= 0 && i < count && i < LOG_RINGS_MAX; i++) {
-        if (rings[i] != NULL) {
-            take_records(fd, rings[i], is_last);
+        struct log_ring *ring = atomic_load_explicit(&rings[i], memory_order_acquire);
+        if (ring != NULL) {
+            take_records(fd, ring, is_last);
         }
     }
     (void)pthread_mutex_unlock(&writer_lock);
@@ -310,13 +352,17 @@ static void *write_forever(void *context)
 void log_start(int fd, enum log_level least)
 {
     log_least = least;
-    bool is_first = atomic_exchange(&log_fd, fd) < 0;
-    if (is_first) {
-        pthread_t thread;
-        must(pthread_create(&thread, NULL, write_forever, NULL) == 0);
-        (void)pthread_setname_np(thread, "log");
-        (void)pthread_detach(thread);
+    if (atomic_exchange(&log_fd, fd) >= 0) {
+        return; /* the writer is there: from now on it writes elsewhere */
     }
+    pthread_t thread;
+    sigset_t all, before; /* signals are for the threads that wait for them */
+    (void)sigfillset(&all);
+    must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    must(pthread_create(&thread, NULL, write_forever, NULL) == 0);
+    must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+    (void)pthread_setname_np(thread, "log");
+    (void)pthread_detach(thread);
 }
 
 void log_flush(void)
@@ -328,7 +374,7 @@ void log_dump_last(int fd)
 {
     uint32_t count = atomic_load(&rings_count);
     for (uint32_t i = 0; i < count && i < LOG_RINGS_MAX; i++) {
-        struct log_ring *ring = rings[i];
+        struct log_ring *ring = atomic_load_explicit(&rings[i], memory_order_acquire);
         if (ring == NULL) {
             continue;
         }

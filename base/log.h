@@ -1,8 +1,8 @@
 /* log.h - structured log: one JSON object a line, written by a control thread, never by a worker.
  *
  * log_event() fills a fixed record in the calling thread's ring and returns; a full ring counts the
- * loss. Keys and texts are constants; values are numbers or short strings that the caller has masked.
- * Repeats of the same event within a second become one line with a count. */
+ * loss. Keys and texts are constants; values are numbers or short strings that the caller has
+ * masked. Repeats of the same event within a second become one line with a count. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -27,7 +27,8 @@ struct log_field log_text(const char *key, const char *value);
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                uint32_t fields_count); /* fields[0] is a placeholder and is skipped */
 
-void log_start(int fd, enum log_level least); /* the writer thread; before it lines go to stderr directly */
+void log_start(int fd,
+               enum log_level least); /* the writer thread; before it lines go to stderr directly */
 void log_thread_init(const char *thread_name);
 void log_flush(void);
 void log_dump_last(int fd); /* async-signal-safe: the last records, for must_failed() */

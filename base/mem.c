@@ -28,8 +28,8 @@ static struct {
     struct region regions[REGIONS_MAX];
     uint32_t regions_count;
     size_t bytes;
-    bool sealed;
-    bool lock_refused;
+    _Atomic bool sealed;
+    _Atomic bool lock_refused;
 } taken = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static _Thread_local bool thread_sealed;
@@ -43,22 +43,28 @@ static void note(void *memory, size_t bytes, const char *what, enum mem_kind kin
     taken.bytes += bytes;
     if (kind == MEM_SECRET) {
 #ifdef RS_ASAN
-        __lsan_register_root_region(memory, bytes); /* what cipher contexts point at is not leaked */
+        __lsan_register_root_region(memory,
+                                    bytes); /* what cipher contexts point at is not leaked */
 #endif
         /* On fault: what is never used costs nothing. mem_lock_all() touches the rest. */
-        taken.lock_refused |= mlock2(memory, bytes, MLOCK_ONFAULT) != 0;
+        if (mlock2(memory, bytes, MLOCK_ONFAULT) != 0) {
+            taken.lock_refused = true;
+        }
         (void)madvise(memory, bytes, MADV_DONTDUMP);
     }
     (void)pthread_mutex_unlock(&taken.lock);
 }
 
+/* Start only: there is nothing to fall back on, so it says what is missing and ends. */
 static void *map(size_t bytes, int flags, int fd, const char *what)
 {
     must(!taken.sealed);
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
     if (memory == MAP_FAILED) {
-        (void)fprintf(stderr, "ringswitch: %zu bytes for %s are not to be had: lower its limit in the "
-                              "configuration or add memory\n", bytes, what);
+        (void)fprintf(stderr,
+                      "ringswitch: %zu bytes for %s are not to be had: lower its limit in the "
+                      "configuration or add memory\n",
+                      bytes, what);
         _exit(2);
     }
     return memory;
@@ -129,10 +135,14 @@ uint64_t mem_allocations_after_seal(void)
 
 size_t mem_taken_bytes(void)
 {
-    return taken.bytes;
+    (void)pthread_mutex_lock(&taken.lock);
+    size_t bytes = taken.bytes;
+    (void)pthread_mutex_unlock(&taken.lock);
+    return bytes;
 }
 
-void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret), void *context)
+void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret),
+              void *context)
 {
     for (uint32_t i = 0; i < taken.regions_count; i++) {
         const struct region *region = &taken.regions[i];

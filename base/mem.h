@@ -25,17 +25,18 @@ NODISCARD bool mem_lock_all(void);
 bool mem_secrets_locked(void); /* false: mlock was refused for some MEM_SECRET region */
 
 void mem_seal(void);
-void mem_seal_thread(void);   /* from now on this thread must not allocate */
+void mem_seal_thread(void);      /* from now on this thread must not allocate */
 bool mem_thread_is_sealed(void); /* for base/alloc_guard.c */
 void mem_count_allocation(void);
 uint64_t mem_allocations_after_seal(void);
 size_t mem_taken_bytes(void);
 /* Calls `row` for each region: the table that the start prints. */
-void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret), void *context);
+void mem_each(void (*row)(void *context, const char *what, size_t bytes, bool secret),
+              void *context);
 void mem_wipe_secrets(void);
 
-/* Tests and the simulator, where processes come and go inside one: everything taken after the mark is
- * given back (shared memory is not). */
+/* Tests and the simulator, where processes come and go inside one: everything taken after the mark
+ * is given back (shared memory is not). */
 NODISCARD uint32_t mem_mark(void);
 void mem_release_to(uint32_t mark);
 

@@ -20,7 +20,7 @@ static const struct {
 #undef METRIC
 };
 
-static struct metric_block *blocks[BLOCKS_MAX]; /* filled at start, read by any thread */
+static struct metric_block *_Atomic blocks[BLOCKS_MAX]; /* filled at start, read by any thread */
 static _Atomic uint32_t blocks_count;
 
 struct metric_block *metric_block_create(const char *thread_name)
@@ -29,7 +29,7 @@ struct metric_block *metric_block_create(const char *thread_name)
     struct metric_block *block = mem_take(MEM_PLAIN, sizeof *block, "metrics");
     uint32_t index = atomic_fetch_add(&blocks_count, 1);
     must(index < BLOCKS_MAX);
-    blocks[index] = block;
+    atomic_store_explicit(&blocks[index], block, memory_order_release);
     return block;
 }
 
@@ -49,10 +49,11 @@ static uint32_t bucket_of(int64_t value_us)
     return bucket < METRIC_BUCKETS ? bucket : METRIC_BUCKETS - 1;
 }
 
-static double bucket_limit_us(uint32_t bucket) /* exclusive upper bound */
+/* The first value that is too large for it. 1 has no half: bucket 1 stays empty. */
+static uint64_t bucket_limit_us(uint32_t bucket)
 {
     uint64_t base = UINT64_C(1) << (bucket / 2);
-    return (double)base * (bucket % 2 == 0 ? 1.5 : 2.0);
+    return bucket % 2 == 0 ? base + (base + 1) / 2 : base * 2;
 }
 
 void metric_observe(struct metric_block *block, enum metric metric, int64_t value_us)
@@ -73,9 +74,9 @@ int64_t metric_sum(enum metric metric)
 {
     int64_t sum = 0;
     for (uint32_t i = 0; i < known_blocks(); i++) {
-        if (blocks[i] != NULL) {
-            sum += atomic_load_explicit(&blocks[i]->values[metric], memory_order_relaxed);
-        }
+        struct metric_block *block = atomic_load_explicit(&blocks[i], memory_order_acquire);
+        sum +=
+            block == NULL ? 0 : atomic_load_explicit(&block->values[metric], memory_order_relaxed);
     }
     return sum;
 }
@@ -84,9 +85,10 @@ static uint64_t bucket_sum(enum metric metric, uint32_t bucket)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < known_blocks(); i++) {
-        if (blocks[i] != NULL) {
-            sum += atomic_load_explicit(&blocks[i]->buckets[metric][bucket], memory_order_relaxed);
-        }
+        struct metric_block *block = atomic_load_explicit(&blocks[i], memory_order_acquire);
+        sum += block == NULL
+                   ? 0
+                   : atomic_load_explicit(&block->buckets[metric][bucket], memory_order_relaxed);
     }
     return sum;
 }
@@ -101,13 +103,14 @@ uint64_t metric_quantile_us(enum metric metric, double quantile)
     for (uint32_t i = 0; i < METRIC_BUCKETS; i++) {
         seen += bucket_sum(metric, i);
         if (seen > 0 && (double)seen >= quantile * (double)total) {
-            return (uint64_t)bucket_limit_us(i);
+            return bucket_limit_us(i);
         }
     }
     return 0;
 }
 
-/* ---- Prometheus text exposition format 0.0.4 --------------------------------------------------- */
+/* ---- Prometheus text exposition format 0.0.4 ---------------------------------------------------
+ */
 
 struct text {
     char *out;
@@ -128,11 +131,10 @@ static void print_histogram(struct text *text, enum metric metric)
 {
     uint64_t seen = 0;
     for (uint32_t i = 0; i < METRIC_BUCKETS; i++) {
-        uint64_t count = bucket_sum(metric, i);
-        seen += count;
-        if (count > 0) {
-            add(text, "ringswitch_%s_bucket{le=\"%g\"} %llu\n", rows[metric].name,
-                bucket_limit_us(i), (unsigned long long)seen);
+        seen += bucket_sum(metric, i);
+        if (i != 1 && i < METRIC_BUCKETS - 1) { /* le is inclusive; the last one has no bound */
+            add(text, "ringswitch_%s_bucket{le=\"%llu\"} %llu\n", rows[metric].name,
+                (unsigned long long)bucket_limit_us(i) - 1, (unsigned long long)seen);
         }
     }
     add(text, "ringswitch_%s_bucket{le=\"+Inf\"} %llu\n", rows[metric].name,

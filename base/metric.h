@@ -18,7 +18,8 @@ struct metric_block { /* owned by one thread; read by any */
     _Atomic uint64_t buckets[METRICS_COUNT][METRIC_BUCKETS]; /* of the histogram rows */
 };
 
-struct metric_block *metric_block_create(const char *thread_name); /* at start; listed for readers */
+struct metric_block *
+metric_block_create(const char *thread_name); /* at start; listed for readers */
 void metric_add(struct metric_block *block, enum metric metric, int64_t delta);
 void metric_observe(struct metric_block *block, enum metric metric, int64_t value_us);
 int64_t metric_sum(enum metric metric);

@@ -1,8 +1,8 @@
 /* ring.c - see ring.h.
  *
- * DESIGN  A record is {size u32, padding u32} and its bytes, rounded up to 8. Positions only grow; the
- * place is position & (capacity - 1). Producer and consumer each keep a copy of the other's position
- * and look at the shared one only when the copy does not suffice. */
+ * DESIGN  A record is {size u32, padding u32} and its bytes, rounded up to 8. Positions only grow;
+ * the place is position & (capacity - 1). Producer and consumer each keep a copy of the other's
+ * position and look at the shared one only when the copy does not suffice. */
 #include "base/ring.h"
 
 #include <stdatomic.h>
@@ -16,12 +16,12 @@ struct ring {
     uint32_t reserved[15];
     /* The producer's line. */
     _Atomic uint64_t published;
-    uint64_t written;      /* reserved so far; published when ring_publish() says so */
+    uint64_t written; /* reserved so far; published when ring_publish() says so */
     uint64_t seen_released;
     uint64_t padding1[5];
     /* The consumer's line. */
     _Atomic uint64_t released;
-    uint64_t read; /* peeked and passed so far */
+    _Atomic uint64_t read; /* passed so far; the producer looks only in ring_empty() */
     uint64_t seen_published;
     uint64_t padding2[5];
     uint8_t data[];
@@ -84,9 +84,12 @@ void *ring_reserve(struct ring *ring, uint32_t size)
     return ring->data + at + RECORD_HEADER;
 }
 
+/* Nothing new: the consumer's copy of the line stays valid. */
 void ring_publish(struct ring *ring)
 {
-    atomic_store_explicit(&ring->published, ring->written, memory_order_release);
+    if (ring_has_unpublished(ring)) {
+        atomic_store_explicit(&ring->published, ring->written, memory_order_release);
+    }
 }
 
 bool ring_has_unpublished(const struct ring *ring)
@@ -100,6 +103,16 @@ uint32_t ring_free_bytes(struct ring *ring)
     return (uint32_t)(ring->capacity - (ring->written - ring->seen_released));
 }
 
+static uint64_t read_of(const struct ring *ring)
+{
+    return atomic_load_explicit(&ring->read, memory_order_relaxed);
+}
+
+static void set_read(struct ring *ring, uint64_t read)
+{
+    atomic_store_explicit(&ring->read, read, memory_order_relaxed);
+}
+
 static uint32_t size_at(const struct ring *ring, uint64_t position)
 {
     uint32_t size;
@@ -107,37 +120,49 @@ static uint32_t size_at(const struct ring *ring, uint64_t position)
     return size;
 }
 
+/* The memory may be another process's too: what it says is held against the bounds. */
 void *ring_peek(struct ring *ring, uint32_t *size)
 {
-    for (;;) {
-        if (ring->read == ring->seen_published) {
+    uint64_t read = read_of(ring);
+    for (uint32_t i = 0; i < 2; i++) { /* at most one padding stands before a record */
+        if (read == ring->seen_published) {
             ring->seen_published = atomic_load_explicit(&ring->published, memory_order_acquire);
-            if (ring->read == ring->seen_published) {
+            if (read == ring->seen_published) {
                 return NULL;
             }
         }
-        uint32_t at = (uint32_t)(ring->read & (ring->capacity - 1));
-        uint32_t record = size_at(ring, ring->read);
-        if (record == PADDING_MARK) {
-            ring->read += ring->capacity - at;
-            continue;
+        uint32_t at = (uint32_t)(read & (ring->capacity - 1));
+        uint32_t record = size_at(ring, read);
+        if (record != PADDING_MARK) {
+            must(record > 0 && record <= LIMIT_RECORD_BYTES_MAX &&
+                 record_size(record) <= ring->seen_published - read &&
+                 record_size(record) <= ring->capacity - at);
+            *size = record;
+            return ring->data + at + RECORD_HEADER;
         }
-        *size = record;
-        return ring->data + at + RECORD_HEADER;
+        read += ring->capacity - at;
+        set_read(ring, read);
     }
+    must(!"padding behind padding");
+    return NULL;
 }
 
 void ring_next(struct ring *ring)
 {
-    ring->read += record_size(size_at(ring, ring->read));
+    uint64_t read = read_of(ring);
+    must(read != ring->seen_published);
+    set_read(ring, read + record_size(size_at(ring, read)));
 }
 
 void ring_release(struct ring *ring)
 {
-    atomic_store_explicit(&ring->released, ring->read, memory_order_release);
+    uint64_t read = read_of(ring);
+    if (atomic_load_explicit(&ring->released, memory_order_relaxed) != read) {
+        atomic_store_explicit(&ring->released, read, memory_order_release);
+    }
 }
 
 bool ring_empty(const struct ring *ring)
 {
-    return atomic_load_explicit(&ring->published, memory_order_acquire) == ring->read;
+    return atomic_load_explicit(&ring->published, memory_order_acquire) == read_of(ring);
 }

@@ -1,9 +1,9 @@
 /* ring.h - single-producer single-consumer ring of length-prefixed records.
  *
  * DESIGN  Position independent (works in memory shared by two processes). Records are 8-byte
- * aligned; one that would cross the end is preceded by a padding record. The producer publishes with
- * ring_publish() once per batch: written records are invisible before. Nothing ever waits: a full
- * ring makes ring_reserve() return NULL, which credits make impossible where it matters.
+ * aligned; one that would cross the end is preceded by a padding record. The producer publishes
+ * with ring_publish() once per batch: written records are invisible before. Nothing ever waits: a
+ * full ring makes ring_reserve() return NULL, which credits make impossible where it matters.
  *
  * OWNERSHIP  A reserved pointer is the producer's until ring_publish(); a peeked pointer is the
  * consumer's until ring_release(). */

@@ -1,14 +1,14 @@
 /* wheel.c - see wheel.h.
  *
- * DESIGN  An entry sits in the level of the highest 5-bit group in which its tick differs from now, so
- * that it moves down at most WHEEL_LEVELS - 1 times. A bitmap per level says which slots hold
+ * DESIGN  An entry sits in the level of the highest 5-bit group in which its tick differs from now,
+ * so that it moves down at most WHEEL_LEVELS - 1 times. A bitmap per level says which slots hold
  * something; the next deadline is found from the bitmaps alone. */
 #include "base/wheel.h"
 
 #include "base/clock.h"
 
-#define BITS  5
-#define MASK  (WHEEL_SLOTS - 1)
+#define BITS 5
+#define MASK (WHEEL_SLOTS - 1)
 /* One slot of the highest level short of a whole turn: a full turn would be the slot of now. */
 #define REACH (INT64_C(31) << (BITS * (WHEEL_LEVELS - 1)))
 
@@ -90,8 +90,8 @@ static int64_t level_due(const struct wheel *wheel, uint32_t level)
     }
     int64_t here = wheel->tick_ms >> (BITS * level);
     uint32_t at = (uint32_t)here & MASK;
-    uint32_t rotated = wheel->occupied[level] >> at |
-                       (at == 0 ? 0 : wheel->occupied[level] << (WHEEL_SLOTS - at));
+    uint32_t rotated =
+        wheel->occupied[level] >> at | (at == 0 ? 0 : wheel->occupied[level] << (WHEEL_SLOTS - at));
     int64_t due = (here + __builtin_ctz(rotated)) << (BITS * level);
     return due < wheel->tick_ms ? wheel->tick_ms : due;
 }
@@ -99,7 +99,8 @@ static int64_t level_due(const struct wheel *wheel, uint32_t level)
 static int64_t next_due(const struct wheel *wheel, uint32_t *level)
 {
     int64_t due = INT64_MAX;
-    for (uint32_t i = WHEEL_LEVELS; i-- > 0;) { /* at the same tick the higher level moves down first */
+    for (uint32_t i = WHEEL_LEVELS;
+         i-- > 0;) { /* at the same tick the higher level moves down first */
         int64_t candidate = level_due(wheel, i);
         if (candidate < due) {
             due = candidate;

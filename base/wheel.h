@@ -17,13 +17,14 @@ struct wheel_entry {
 struct wheel {
     struct wheel_entry slots[WHEEL_LEVELS][WHEEL_SLOTS];
     uint32_t occupied[WHEEL_LEVELS]; /* a bit a slot */
-    int64_t tick_ms; /* all entries of earlier ticks have run */
+    int64_t tick_ms;                 /* all entries of earlier ticks have run */
     uint32_t armed_count;
 };
 
 void wheel_init(struct wheel *wheel, int64_t now_ns);
-void wheel_arm(struct wheel *wheel, struct wheel_entry *entry, int64_t deadline_ns); /* re-arms too */
-void wheel_disarm(struct wheel *wheel, struct wheel_entry *entry);                   /* idempotent */
+void wheel_arm(struct wheel *wheel, struct wheel_entry *entry,
+               int64_t deadline_ns);                               /* re-arms too */
+void wheel_disarm(struct wheel *wheel, struct wheel_entry *entry); /* idempotent */
 /* Detaches and returns one entry whose deadline has passed, or NULL. Call until NULL. */
 NODISCARD struct wheel_entry *wheel_expired(struct wheel *wheel, int64_t now_ns);
 /* The earliest time at which wheel_expired() may return something; INT64_MAX when empty. */
