@@ -62,11 +62,22 @@ struct ledger_port { /* a sender's two rings; owned by the ledger, made at start
 struct ledger; /* everything of one shard hangs off it */
 
 size_t ledger_bytes(const struct ledger_options *options); /* for --check */
+struct state_store;
+struct followers;
+struct ledger_stores { /* where it is kept; the caller's, and outlive the ledger */
+    struct disk *disk;         /* journal segments and archive */
+    struct state_store *state; /* checkpoint */
+    struct ledger_ref *ref;    /* what the workers read */
+};
+
 /* Takes memory, recovers from disk (open intents become unknown, durable) and is ready to serve.
  * On refusal `text` says why, with the file and offset where there is one. */
-NODISCARD struct ledger *ledger_open(const struct ledger_options *options, struct disk *disk,
-                                     const struct clock *clock, struct metric_block *metrics,
-                                     char *text, size_t text_size);
+NODISCARD struct ledger *ledger_open(const struct ledger_options *options,
+                                     const struct ledger_stores *stores, const struct clock *clock,
+                                     struct metric_block *metrics, char *text, size_t text_size);
+struct followers *ledger_followers(struct ledger *ledger); /* their agents run on another thread */
+/* "" while all is well; else one sentence: the process has to end (design rule 10). Any thread. */
+const char *ledger_failure(const struct ledger *ledger);
 struct agent *ledger_agent(struct ledger *ledger);
 struct ledger_port *ledger_port(struct ledger *ledger, uint16_t sender);
 struct ledger_board *ledger_board(struct ledger *ledger);
