@@ -57,7 +57,7 @@ static bool ask_cursors(struct scan *scan, const struct journal_cursor *cursors,
                 (unsigned long long)last, cursor->name, (unsigned long long)cursor->seen);
             return false;
         }
-        if (cursor->batch + 1 < *needed) {
+        if (cursor->batch + 1 <= *needed) {
             *needed = cursor->batch + 1;
             scan->needed_by = cursor->name;
         }
@@ -70,7 +70,7 @@ bool journal_recover(struct journal *journal, const struct journal_cursor *curso
                      void *context, struct journal_found *found, char *text, size_t text_size)
 {
     struct scan scan = {
-        .journal = journal, .needed_by = "state", .text = text, .text_size = text_size};
+        .journal = journal, .needed_by = "the checkpoint", .text = text, .text_size = text_size};
     must(!journal->began);
     scan.buffer = aligned_alloc(FRAME_ALIGN, SCAN_BYTES);
     must(scan.buffer != NULL);

@@ -487,6 +487,8 @@ struct disk_sim *disk_sim_clone(const struct disk_sim *sim, uint64_t seed)
             memcpy(clone->files[i].bytes, file->bytes, file->size);
         }
     }
+    memcpy(clone->writes, sim->writes, sizeof clone->writes);
+    clone->writes_count = sim->writes_count;
     clone->capacity = sim->capacity;
     return clone;
 }

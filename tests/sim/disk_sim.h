@@ -66,7 +66,8 @@ void disk_sim_capacity(struct disk_sim *sim, uint64_t bytes); /* of all files; 0
 /* The file's bytes, or NULL; valid until the file grows. */
 uint8_t *disk_sim_bytes(struct disk_sim *sim, const char *name, uint64_t *size);
 void disk_sim_flip(struct disk_sim *sim, const char *name, uint64_t offset, uint8_t mask);
-/* Another disk with the same files and nothing under way: to try several ends of one story. */
+/* Another disk with the same files and the same writes under way (their buffers stay the writer's):
+ * to try several ends of one story. */
 struct disk_sim *disk_sim_clone(const struct disk_sim *sim, uint64_t seed);
 uint64_t disk_sim_operations(const struct disk_sim *sim); /* that wrote, so far */
 
