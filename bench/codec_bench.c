@@ -42,9 +42,9 @@ static const struct {
 struct subject { /* one thing that is measured */
     const struct iso_dialect *dialect;
     struct iso_draft draft;
-    uint8_t message[4096], scratch[4096];
+    uint8_t message[16384], scratch[16384];
     struct iso_layout layout;
-    char values[ISO_FIELDS_MAX + 1][512];
+    char values[ISO_FIELDS_MAX + 1][600];
 };
 
 static int64_t now_ns(void)
@@ -140,18 +140,13 @@ static bool measure_wide(bool json, const struct iso_dialect *dialect)
             size = sizeof(subject.values[de]);
         if (node->group > 1)
             size = node->group;
-        bool tlv = node->composite.kind == ISO_COMPOSITE_TLV;
         memset(subject.values[de], '1', size);
         if (node->character_class == ISO_CLASS_XN)
             subject.values[de][0] = 'C';
-        if (tlv && node->composite.tag.is_ber) { /* one unknown object of the whole size */
-            subject.values[de][0] = (char)0xC1;
-            subject.values[de][1] = (char)(size - 2 < 0x80 ? size - 2 : 0);
-            size = size - 2 < 0x80 ? size : 2;
-        } else if (tlv) {
-            size = 99 + 4;
-            memcpy(subject.values[de], "9999", 4);
-            memset(subject.values[de] + 4, '1', 99);
+        if (node->composite.tag.is_ber) { /* one object of the whole size */
+            static const uint8_t tag[] = {0xC1, 0x82};
+            memcpy(subject.values[de], tag, sizeof(tag));
+            store_be16((uint8_t *)subject.values[de] + 2, (uint16_t)(size - 4));
         }
         iso_draft_text(&subject.draft, de, subject.values[de], size);
         fields++;

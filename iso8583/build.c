@@ -185,24 +185,48 @@ static uint32_t put_map(const struct iso_dialect *dialect, uint32_t block, uint6
 
 /* --- the straight line --- */
 
-static inline void copy_short(uint8_t *to, const uint8_t *from, uint32_t size)
+/* Copies `size` characters and judges them on the way. They are taken from their source in pieces
+ * that overlap, never beyond it; reading them back from the buffer would wait for the stores. */
+static inline void put_text(const struct range_vectors *range, uint8_t *to, const uint8_t *from,
+                            uint32_t size, bytes16 *bad)
 {
+    uint64_t halves[2];
+    bytes16 x;
     if (size >= 16) {
-        uint32_t i = 0;
-        for (; i + 16 <= size; i += 16)
-            memcpy(to + i, from + i, 16);
-        memcpy(to + size - 16, from + size - 16, 16);
-    } else if (size >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + size - 8, from + size - 8, 8);
-    } else if (size >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + size - 4, from + size - 4, 4);
-    } else if (size > 0) {
-        to[0] = from[0];
-        to[size / 2] = from[size / 2];
-        to[size - 1] = from[size - 1];
+        for (uint32_t i = 0; i + 16 < size; i += 16) {
+            memcpy(&x, from + i, 16);
+            memcpy(to + i, &x, 16);
+            *bad |= line_wrong(range, x);
+        }
+        memcpy(&x, from + size - 16, 16);
+        memcpy(to + size - 16, &x, 16);
+    } else {
+        if (size >= 8) {
+            memcpy(&halves[0], from, 8);
+            memcpy(&halves[1], from + size - 8, 8);
+            memcpy(to, &halves[0], 8);
+            memcpy(to + size - 8, &halves[1], 8);
+        } else if (size >= 4) {
+            uint32_t first, last;
+            memcpy(&first, from, 4);
+            memcpy(&last, from + size - 4, 4);
+            memcpy(to, &first, 4);
+            memcpy(to + size - 4, &last, 4);
+            halves[0] = halves[1] = (uint64_t)first << 32 | last;
+        } else if (size > 0) {
+            uint8_t first = from[0], middle = from[size / 2], last = from[size - 1];
+            to[0] = first;
+            to[size / 2] = middle;
+            to[size - 1] = last;
+            halves[0] = halves[1] = (uint64_t)(first | (uint32_t)middle << 8 |
+                                               (uint32_t)last << 16 | (uint32_t)last << 24) *
+                                    UINT64_C(0x100000001);
+        } else {
+            return;
+        }
+        memcpy(&x, halves, 16);
     }
+    *bad |= line_wrong(range, x);
 }
 
 static inline uint32_t put_length(const struct op *op, uint32_t count, uint8_t *out)
@@ -230,14 +254,20 @@ static inline uint32_t put_length(const struct op *op, uint32_t count, uint8_t *
     }
 }
 
-/* `count` digits, packed, with a zero on the left when odd. Returns not zero when one is no digit.
+/* `count` digits, packed, with a zero on the left or right when odd. Not zero when one is no digit.
  */
-static inline uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t count)
+static inline uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t count,
+                                   bool fills_right, uint32_t most)
 {
     uint32_t doubt = 0;
+    uint64_t reach =
+        UINT64_C(0x0101010101010101) * (15 - most); /* carries when a digit is beyond */
+    bool last = (count & 1) != 0 && fills_right;
+    if (last)
+        count--;
     if ((count & 1) != 0) {
         uint32_t low = (uint32_t)*from++ - '0';
-        doubt |= low > 9;
+        doubt |= low > most;
         *to++ = (uint8_t)low;
         count--;
     }
@@ -245,8 +275,7 @@ static inline uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t co
         uint64_t eight;
         memcpy(&eight, from, 8);
         eight ^= UINT64_C(0x3030303030303030);
-        doubt |=
-            ((eight | (eight + UINT64_C(0x0606060606060606))) & UINT64_C(0xF0F0F0F0F0F0F0F0)) != 0;
+        doubt |= ((eight | (eight + reach)) & UINT64_C(0xF0F0F0F0F0F0F0F0)) != 0;
         eight = (eight << 4 | eight >> 8) &
                 UINT64_C(0x00FF00FF00FF00FF); /* pairs in every second byte */
         eight = (eight | eight >> 8) & UINT64_C(0x0000FFFF0000FFFF);
@@ -258,8 +287,13 @@ static inline uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t co
     }
     for (; count > 0; count -= 2, from += 2) {
         uint32_t high = (uint32_t)from[0] - '0', low = (uint32_t)from[1] - '0';
-        doubt |= (uint32_t)(high > 9) | (uint32_t)(low > 9);
+        doubt |= (uint32_t)(high > most) | (uint32_t)(low > most);
         *to++ = (uint8_t)(high << 4 | (low & 15));
+    }
+    if (last) {
+        uint32_t high = (uint32_t)from[0] - '0';
+        doubt |= high > most;
+        *to = (uint8_t)(high << 4);
     }
     return doubt;
 }
@@ -283,14 +317,24 @@ static inline bool put_field(const struct iso_dialect *dialect, const struct op 
         return false;
     if (count < op->min || count > op->max)
         return false; /* padding is the careful one's work */
+    if (unlikely(op->group > 1))
+        *doubt |= count % op->group;
     if (op->length != ISO_LEN_FIXED)
         at += put_length(op, count, buffer + at);
     if (op->kind == OP_PACKED && value->form != ISO_FORM_WIRE) {
-        *doubt |= pack_digits(buffer + at, data, count);
+        *doubt |= pack_digits(buffer + at, data, count, op->fills_right, op->nibble_max);
     } else {
-        copy_short(buffer + at, data, size);
+        if (unlikely(size > LINE_LONG)) {
+            memcpy(buffer + at, data, size);
+            if (op->kind == OP_TEXT)
+                *doubt |= dialect->check_long(&dialect->ranges_plain[op->check], data, size);
+            *at_inout = at + size;
+            return true;
+        }
         if (op->kind == OP_TEXT)
-            line_check_text(&dialect->ranges[op->check], buffer, buffer_size, at, size, bad);
+            put_text(&dialect->ranges[op->check], buffer + at, data, size, bad);
+        else if (size > 0)
+            memcpy(buffer + at, data, size);
     }
     *at_inout = at + size;
     return true;

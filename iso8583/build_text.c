@@ -112,9 +112,32 @@ static uint32_t size_on_wire(const struct iso_dialect *dialect, const struct iso
                : bytes;
 }
 
+/* Characters below 80 of a single-byte encoding, nothing to pad: the usual case, one table each
+ * way. */
+static bool build_plain(struct builder *builder, const struct iso_node *node, const uint8_t *text,
+                        uint32_t size)
+{
+    if (!encoding_is_single_byte(node->encoding) || node->character_class == ISO_CLASS_XN ||
+        node->length.unit == ISO_UNIT_NIBBLES || size < node->min ||
+        size > builder->end - builder->at)
+        return false;
+    const struct iso_charset *charset = &builder->dialect->charsets[node->encoding];
+    const uint16_t *classes = builder->dialect->charsets[ISO_ENC_ASCII].classes; /* 0 from 80 on */
+    uint8_t *room = builder->buffer + builder->at;
+    uint32_t right = 1u << node->character_class;
+    for (uint32_t i = 0; i < size; i++) {
+        right &= classes[text[i]];
+        room[i] = charset->from_latin1[text[i]];
+    }
+    builder->at += right != 0 ? size : 0;
+    return right != 0;
+}
+
 static enum iso_err build_characters(struct builder *builder, const struct iso_node *node,
                                      const uint8_t *text, uint32_t size)
 {
+    if (build_plain(builder, node, text, size))
+        return ISO_OK;
     uint32_t least = node->length.unit == ISO_UNIT_NIBBLES ? node->min / 2 : node->min, pad;
     uint32_t have = size_on_wire(builder->dialect, node, text, size);
     enum iso_err err = missing(builder, node, have, least, &pad);
@@ -154,6 +177,21 @@ static int nibble_of(enum iso_class class, uint8_t c)
     return c >= '0' && c <= '9' ? c - '0' : -1;
 }
 
+/* An even count of plain digits and nothing to pad; false: it is something else. */
+static bool pack_pairs(const struct iso_node *node, const uint8_t *text, uint32_t size,
+                       uint32_t pad, uint8_t *room, uint32_t bytes)
+{
+    uint32_t wrong = 0;
+    if (pad != 0 || size != bytes * 2 || node->character_class == ISO_CLASS_HEX)
+        return false;
+    for (uint32_t i = 0; i < bytes; i++) {
+        uint32_t high = (uint32_t)text[2 * i] - '0', low = (uint32_t)text[2 * i + 1] - '0';
+        wrong |= (uint32_t)(high > 9) | (uint32_t)(low > 9);
+        room[i] = (uint8_t)(high << 4 | (low & 15));
+    }
+    return wrong == 0;
+}
+
 static enum iso_err build_packed(struct builder *builder, const struct iso_node *node,
                                  const uint8_t *text, uint32_t size)
 {
@@ -182,6 +220,10 @@ static enum iso_err build_packed(struct builder *builder, const struct iso_node 
         *room++ = builder->dialect->charsets[of].from_latin1[text[0]];
         text++;
         size--;
+    }
+    if (pack_pairs(node, text, size, pad, room, bytes)) {
+        builder->packed_count = in_bytes ? sign + bytes : sign + digits;
+        return ISO_OK;
     }
     memset(room, 0, bytes);
     bool fill_left = odd && node->filler_side == ISO_SIDE_LEFT;

@@ -26,6 +26,7 @@ void compile_ops(struct iso_dialect *dialect)
     for (uint32_t i = 0; i < countof(known_ranges); i++) {
         const struct range *range = &known_ranges[i].range;
         struct range_vectors *vectors = &dialect->ranges[i];
+        dialect->ranges_plain[i] = *range;
         memset(&vectors->low, range->low, 16);
         memset(&vectors->span, range->span, 16);
         memset(&vectors->low_folded, range->low_folded, 16);
@@ -33,6 +34,7 @@ void compile_ops(struct iso_dialect *dialect)
         memset(&vectors->extra, range->extra, 16);
         memset(&vectors->fold, range->fold, 16);
     }
+    dialect->check_long = check_long_is_wide() ? check_long_wide : check_long_plain;
     for (uint32_t de = 2; de <= ISO_FIELDS_MAX; de++)
         if (dialect->fields[de] != NULL)
             compile_op(dialect->fields[de], &dialect->ops[de]);
@@ -66,15 +68,13 @@ static void compile_op(const struct iso_node *node, struct op *op)
     op->length = (uint8_t)length->encoding;
     op->min = (uint16_t)node->min;
     op->max = (uint16_t)node->max;
-    op->pad_side = (uint8_t)node->pad_side;
-    op->pad = node->pad;
+    op->group = node->group;
     bool simple_length = length->encoding == ISO_LEN_FIXED ||
                          (length->encoding == ISO_LEN_ASCII && length->width <= 4) ||
                          (length->encoding == ISO_LEN_EBCDIC && length->width <= 4) ||
                          (length->encoding == ISO_LEN_PACKED && length->width <= 4) ||
                          (length->encoding == ISO_LEN_BINARY && length->width <= 2);
-    if (!simple_length || length->includes_itself || node->group > 1 ||
-        node->composite.kind != ISO_COMPOSITE_NONE)
+    if (!simple_length || length->includes_itself || node->composite.kind != ISO_COMPOSITE_NONE)
         return;
     op->prefix =
         (uint8_t)(length->encoding == ISO_LEN_PACKED ? (length->width + 1) / 2 : length->width);
@@ -83,10 +83,13 @@ static void compile_op(const struct iso_node *node, struct op *op)
     if (node->encoding == ISO_ENC_BINARY && plain_unit) {
         op->kind = OP_RAW;
         op->size = op->max;
-    } else if (node->encoding == ISO_ENC_PACKED && node->character_class == ISO_CLASS_N &&
-               length->unit == ISO_UNIT_DIGITS && node->filler_side == ISO_SIDE_LEFT &&
+    } else if (node->encoding == ISO_ENC_PACKED &&
+               (node->character_class == ISO_CLASS_N || node->character_class == ISO_CLASS_Z) &&
+               length->unit == ISO_UNIT_DIGITS && node->filler_side != ISO_SIDE_NONE &&
                node->filler == 0) {
         op->kind = OP_PACKED;
+        op->nibble_max = node->character_class == ISO_CLASS_N ? 9 : 15;
+        op->fills_right = node->filler_side == ISO_SIDE_RIGHT;
         op->size = (uint16_t)((op->max + 1u) / 2u);
     } else if (encoding_is_single_byte(node->encoding) &&
                (plain_unit || (length->unit == ISO_UNIT_DIGITS)) && find_range(node, &op->check)) {

@@ -8,6 +8,7 @@
 #include "iso8583/program.h"
 
 #define LINE_BYTES_MIN 16u
+#define LINE_LONG      64u /* longer runs go to dialect->check_long() */
 
 static const uint8_t line_lanes[48] = {
     0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
@@ -41,16 +42,21 @@ static inline bytes16 line_load(const uint8_t *data, uint32_t data_size, uint32_
     return x;
 }
 
+/* FF where a byte is outside the range. */
+static inline bytes16 line_wrong(const struct range_vectors *range, bytes16 x)
+{
+    return ~((bytes16)((x - range->low) <= range->span) |
+             (bytes16)(((x | range->fold) - range->low_folded) <= range->span_folded) |
+             (bytes16)(x == range->extra));
+}
+
 static inline void line_check_text(const struct range_vectors *range, const uint8_t *data,
                                    uint32_t data_size, uint32_t at, uint32_t size, bytes16 *bad)
 {
     for (;;) {
         uint32_t count = size < 16 ? size : 16;
         bytes16 mask, x = line_load(data, data_size, at, count, &mask);
-        bytes16 right = (bytes16)((x - range->low) <= range->span) |
-                        (bytes16)(((x | range->fold) - range->low_folded) <= range->span_folded) |
-                        (bytes16)(x == range->extra);
-        *bad |= ~right & mask;
+        *bad |= line_wrong(range, x) & mask;
         if (size <= 16)
             return;
         at += 16;

@@ -145,17 +145,24 @@ static uint32_t take_fields(const struct iso_dialect *dialect, struct span frame
             position += prefix;
             left -= prefix;
         }
+        if (unlikely(op->group > 1))
+            doubt |= count % op->group;
         if (unlikely(size > left))
             return 0;
         fields[bit] = (struct iso_field){(uint16_t)position, (uint16_t)size, (uint16_t)count,
                                          (uint16_t)prefix};
-        if (op->kind == OP_TEXT) {
+        if (op->kind == OP_TEXT && unlikely(size > LINE_LONG)) {
+            doubt |=
+                dialect->check_long(&dialect->ranges_plain[op->check], frame.data + position, size);
+        } else if (op->kind == OP_TEXT) {
             line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position, size,
                             &bad);
         } else if (op->kind == OP_PACKED) {
-            line_check_packed(frame.data, frame.size, position, size, &bad);
+            if (op->nibble_max == 9)
+                line_check_packed(frame.data, frame.size, position, size, &bad);
             if ((count & 1) != 0)
-                doubt |= frame.data[position] >> 4;
+                doubt |= op->fills_right ? frame.data[position + size - 1] & 15u
+                                         : (uint32_t)frame.data[position] >> 4;
         }
         position += size;
     }

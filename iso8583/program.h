@@ -13,7 +13,7 @@
 enum op_kind {
     OP_ABSENT, /* the dialect has no such field */
     OP_TEXT,   /* single-byte characters, checked by ranges */
-    OP_PACKED, /* packed digits, odd counts with a zero on the left */
+    OP_PACKED, /* packed digits, odd counts with a zero nibble on either side */
     OP_RAW,    /* bytes */
     OP_CALL,   /* the interpreter */
 };
@@ -23,21 +23,23 @@ struct op {
     uint8_t prefix; /* its bytes on the wire */
     uint8_t check;  /* index into ranges[] */
     uint16_t min, max;
-    uint16_t size; /* fixed: bytes */
-    uint8_t pad_side, pad;
-    uint8_t converts; /* bool: canonical text is not what stands on the wire */
-    uint8_t unused[3];
+    uint16_t size;       /* fixed: bytes */
+    uint8_t converts;    /* bool: canonical text is not what stands on the wire */
+    uint8_t fills_right; /* bool: packed, the zero of an odd count stands on the right */
+    uint8_t nibble_max;  /* packed: 9, or 15 for tracks */
+    uint8_t unused;
+    uint16_t group; /* > 1: the count must be a multiple */
 };
 _Static_assert(sizeof(struct op) == 16, "four ops a cache line");
 
 /* Three ways for a byte to be right: within [low, low+span]; (byte | 20) within [low_folded,
  * +span]; or equal to `extra`. Enough for every class of one charset that the straight line takes.
  */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
 struct range {
     uint8_t low, span, low_folded, span_folded, extra, fold;
 };
-enum { RANGE_NONE, RANGES_MAX = 16 };
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
+enum { RANGES_MAX = 16 };
 struct range_vectors {
     bytes16 low, span, low_folded, span_folded, fold, extra;
 };
@@ -79,6 +81,9 @@ struct iso_dialect {
     struct iso_bitmap_form bitmap;
     struct iso_header_form header;
     struct range_vectors ranges[RANGES_MAX];
+    /* Is one of many characters outside the range? By what the processor can do; see long.c. */
+    bool (*check_long)(const struct range *range, const uint8_t *data, uint32_t size);
+    struct range ranges_plain[RANGES_MAX];
     const struct iso_node *fields[ISO_FIELDS_MAX + 1];
     struct iso_charset
         charsets[ISO_ENC_EBCDIC1047 + 1]; /* by enum iso_encoding; utf8, gbk unused */
@@ -222,6 +227,11 @@ static inline int hex_digit(uint8_t c, bool ebcdic)
         return c - 'a' + 10;
     return -1;
 }
+
+/* --- long.c --- */
+bool check_long_plain(const struct range *range, const uint8_t *data, uint32_t size);
+bool check_long_wide(const struct range *range, const uint8_t *data, uint32_t size);
+bool check_long_is_wide(void); /* can this processor run check_long_wide()? */
 
 /* --- compile.c --- */
 void compile_ops(struct iso_dialect *dialect);
