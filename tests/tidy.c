@@ -34,7 +34,7 @@ static const struct {
     {"ledger", {"base", "conf", "iso8583", "ledger"}},
     {"adapters", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "adapters"}},
     {"switch", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "adapters", "switch"}},
-    {"sims", {"base", "conf", "iso8583", "hsm", "sims"}},
+    {"sims", {"base", "conf", "iso8583", "hsm", "ctl", "sims"}},
     {"ctl", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "ctl"}},
     {"bench", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "sims", "bench"}},
 };
