@@ -7,7 +7,18 @@
 struct recovery {
     struct ledger_state *state;
     struct ledger_recovered *recovered;
+    uint64_t seen; /* rows of the checkpoint are at most this new: some are newer than its batch */
+    bool is_rebuilt;
 };
+
+/* From here on the rows are those of one batch: now money must balance with each record. */
+static void rebuild(struct recovery *recovery)
+{
+    if (!recovery->is_rebuilt) {
+        ledger_state_rebuild(recovery->state);
+        recovery->is_rebuilt = true;
+    }
+}
 
 static bool load_row(void *context, uint16_t table, uint32_t row, const void *image, uint32_t size)
 {
@@ -20,11 +31,15 @@ static bool apply(void *context, const struct journal_frame *frame,
                   const struct ledger_record *record)
 {
     struct recovery *recovery = context;
-    (void)frame;
     if (!ledger_state_accepts(recovery->state, record)) {
         return false;
     }
-    ledger_apply(recovery->state, record);
+    if (frame->batch <= recovery->seen) {
+        ledger_state_overwrite(recovery->state, record);
+    } else {
+        rebuild(recovery);
+        ledger_apply(recovery->state, record);
+    }
     recovery->recovered->records_count++;
     return true;
 }
@@ -63,19 +78,20 @@ bool ledger_recover(struct ledger_state *state, struct journal *journal,
                     const struct clock *clock, struct ledger_recovered *recovered, char *text,
                     size_t text_size)
 {
-    struct recovery recovery = {state, recovered};
-    *recovered = (struct ledger_recovered){.checkpoint_batch = store->ops->mark(store).batch};
+    struct store_mark mark = store->ops->mark(store);
+    struct recovery recovery = {.state = state, .recovered = recovered, .seen = mark.seen};
+    *recovered = (struct ledger_recovered){.checkpoint_batch = mark.batch};
     if (store->ops->load(store, load_row, &recovery) != IO_OK) {
         (void)snprintf(text, text_size, "%s", store->text);
         return false;
     }
-    ledger_state_rebuild(state);
     struct journal_cursor cursors[FOLLOWERS_COUNT];
     followers_cursors(followers, cursors);
     if (!journal_recover(journal, cursors, FOLLOWERS_COUNT, recovered->checkpoint_batch, apply,
                          &recovery, &recovered->journal, text, text_size)) {
         return false;
     }
+    rebuild(&recovery);
     /* Room for the epoch, for the intents that are open, and for serving. */
     bool is_tight = journal_free_bytes(journal) < journal_capacity_bytes(journal) / 2;
     if (is_tight && !followers_catch_up(followers, text, text_size)) {
