@@ -403,9 +403,15 @@ struct ledger_row_txn { /* a transaction as RAM knows it */
     uint8_t rrn[12];
     uint8_t terminal[8];
     uint8_t merchant[15];
-    uint8_t attempt;
+    uint8_t attempt; /* 0 = never left for a scheme */
     uint8_t pan_first6_last4[10];
-    uint8_t reserved[2];
+    uint8_t is_silent; /* nobody was answered */
+    uint8_t reserved[1];
+    uint8_t debit_account[LEDGER_ACCOUNT_NAME_BYTES], credit_account[LEDGER_ACCOUNT_NAME_BYTES];
+    int64_t resolved_utc_ns; /* its stored message was acknowledged; 0 = not, or none */
+    uint32_t resolution_stan;
+    uint16_t resolution_mti; /* stored message that says it again or undoes it; 0 = none */
+    uint16_t resolution_sends;
 };
 struct ledger_row_totals {
     uint16_t currency;

@@ -1,0 +1,152 @@
+/* daemon_threads.c - the plan of threads: which agent runs where, and their start and end.
+ *
+ * DESIGN  `shared` puts worker 0 and the shard into one thread, else each has its own; the
+ * followers share one at batch priority. A thread makes its own io (an io_uring belongs to the
+ * thread that created it), then all meet at two barriers: memory is sealed when every io exists,
+ * and nobody runs before that. */
+#include "switch/daemon.h"
+
+#include "base/log.h"
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FOLLOWERS_NICE 10
+
+static void go_to_background(void)
+{
+    const struct sched_param none = {0};
+    (void)sched_setscheduler(0, SCHED_BATCH, &none);
+    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), FOLLOWERS_NICE);
+}
+
+static void *thread_main(void *context)
+{
+    struct daemon_thread *own = context;
+    struct thread *thread = &own->thread;
+    (void)pthread_setname_np(pthread_self(), thread->name);
+    log_thread_init(thread->name);
+    struct io_options options = {.write_thread = own->writes_by_thread};
+    thread->io = io_uring_create_with(&options, own->refusal, sizeof own->refusal);
+    thread->bell.io = thread->io;
+    for (uint32_t i = 0; i < thread->agents_count; i++) {
+        thread->agents[i]->io = thread->io;
+    }
+    if (own->is_background) {
+        go_to_background();
+    }
+    (void)pthread_barrier_wait(&own->daemon->created);
+    (void)pthread_barrier_wait(&own->daemon->sealed);
+    if (thread->io == NULL || atomic_load(&thread->stop)) {
+        return NULL;
+    }
+    if (!own->is_background) {
+        mem_seal_thread();
+    }
+    thread_run(thread);
+    return NULL;
+}
+
+static struct daemon_thread *add_thread(struct daemon *daemon, const char *name)
+{
+    must(daemon->threads_count < countof(daemon->threads));
+    struct daemon_thread *own = &daemon->threads[daemon->threads_count++];
+    own->daemon = daemon;
+    thread_init(&own->thread, name, &clock_system);
+    own->thread.spin_us = (uint32_t)(daemon->conf->spin_ns / NS_PER_US);
+    return own;
+}
+
+static void plan(struct daemon *daemon)
+{
+    struct daemon_thread *with_shard = NULL;
+    for (uint32_t i = 0; i < daemon->workers_count; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "worker-%u", i);
+        struct daemon_thread *own = add_thread(daemon, name);
+        thread_add(&own->thread, worker_agent(daemon->workers[i]));
+        daemon->ref_readers[i]->clock = &own->thread.clock;
+        if (i == 0 && daemon->is_shared) {
+            with_shard = own;
+        }
+    }
+    if (with_shard == NULL) {
+        with_shard = add_thread(daemon, "shard");
+    }
+    thread_add(&with_shard->thread, ledger_agent(daemon->ledger));
+    daemon->shard_bell = &with_shard->thread.bell;
+    struct daemon_thread *followers = add_thread(daemon, "followers");
+    followers->is_background = true;
+    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
+        thread_add(&followers->thread,
+                   followers_agent(ledger_followers(daemon->ledger), (enum follower_kind)kind));
+    }
+}
+
+/* Data-plane threads take the last CPUs; the first one stays for interrupts and everything else. */
+static void pin(struct daemon *daemon)
+{
+    uint32_t cpus = daemon_cpus();
+    uint32_t data_threads = daemon->threads_count - 1;
+    bool fits = data_threads < cpus;
+    if (daemon->conf->pin == CONF_PIN_OFF || (daemon->conf->pin == CONF_PIN_AUTO && !fits)) {
+        return;
+    }
+    for (uint32_t i = 0; i < data_threads; i++) {
+        daemon->threads[i].thread.cpu = (int32_t)((cpus - data_threads % cpus + i) % cpus);
+    }
+}
+
+bool daemon_threads_start(struct daemon *daemon, char *text, size_t text_size)
+{
+    plan(daemon);
+    pin(daemon);
+    if (daemon->conf->spin_ns > 0 && daemon->threads_count > daemon_cpus()) {
+        (void)snprintf(text, text_size, "spin: %u threads on %u CPUs cannot spin; set it to off",
+                       daemon->threads_count, daemon_cpus());
+        daemon->threads_count = 0;
+        return false;
+    }
+    must(pthread_barrier_init(&daemon->created, NULL, daemon->threads_count + 1) == 0);
+    must(pthread_barrier_init(&daemon->sealed, NULL, daemon->threads_count + 1) == 0);
+    for (uint32_t i = 0; i < daemon->threads_count; i++) {
+        must(pthread_create(&daemon->threads[i].id, NULL, thread_main, &daemon->threads[i]) == 0);
+    }
+    (void)pthread_barrier_wait(&daemon->created);
+    bool all = true;
+    for (uint32_t i = 0; i < daemon->threads_count; i++) {
+        if (daemon->threads[i].thread.io == NULL && all) {
+            (void)snprintf(text, text_size, "%s", daemon->threads[i].refusal);
+            all = false;
+        }
+    }
+    for (uint32_t i = 0; i < daemon->threads_count && !all; i++) {
+        atomic_store(&daemon->threads[i].thread.stop, true);
+    }
+    mem_seal();
+    (void)pthread_barrier_wait(&daemon->sealed);
+    return all;
+}
+
+void daemon_threads_stop(struct daemon *daemon)
+{
+    for (uint32_t i = 0; i < daemon->threads_count; i++) {
+        struct thread *thread = &daemon->threads[i].thread;
+        atomic_store(&thread->stop, true);
+        if (thread->io != NULL) {
+            thread->io->ops->wake(thread->io);
+        }
+    }
+    for (uint32_t i = 0; i < daemon->threads_count; i++) {
+        struct thread *thread = &daemon->threads[i].thread;
+        (void)pthread_join(daemon->threads[i].id, NULL);
+        if (thread->io != NULL) {
+            thread->io->ops->destroy(thread->io);
+            thread->io = NULL;
+        }
+    }
+    daemon->threads_count = 0;
+}
