@@ -10,7 +10,8 @@ Test(bytes, digits_at_every_place_and_size)
         for (uint32_t at = 0; at < size; at++) {
             for (int c = 0; c < 256; c++) {
                 text[at] = (uint8_t)c;
-                cr_assert_eq(bytes_are_digits(text, size), c >= '0' && c <= '9', "%u %u %d", size, at, c);
+                cr_assert_eq(bytes_are_digits(text, size), c >= '0' && c <= '9', "%u %u %d", size,
+                             at, c);
             }
             text[at] = '7';
         }
@@ -70,4 +71,35 @@ Test(bytes, checksums)
     const uint8_t empty[16] = {0xa3, 0x81, 0x7f, 0x04, 0xba, 0x25, 0xa8, 0xe6,
                                0x6d, 0xf6, 0x72, 0x14, 0xc7, 0x55, 0x02, 0x93};
     cr_assert_arr_eq(&h, empty, 16);
+}
+
+/* A table hash: every bit of the input, its size and the seed move about half of the output. */
+Test(bytes, hash64_spreads)
+{
+    uint8_t data[40] = {0};
+    for (uint32_t size = 0; size < sizeof data; size++) {
+        uint64_t base = hash64(data, size, 1);
+        cr_assert_neq(base, hash64(data, size, 2));
+        cr_assert_neq(base, hash64(data, size + 1, 1));
+        uint32_t moved = 0;
+        for (uint32_t bit = 0; bit < size * 8; bit++) {
+            data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            moved += (uint32_t)__builtin_popcountll(base ^ hash64(data, size, 1));
+            data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        cr_assert(size == 0 || (moved > size * 8 * 26 && moved < size * 8 * 38), "%u: %u", size,
+                  moved);
+    }
+}
+
+/* Sequential keys, as account numbers are, fill a table about as evenly as chance. */
+Test(bytes, hash64_of_a_sequence_is_even)
+{
+    static uint32_t buckets[4096];
+    for (uint64_t i = 0; i < 16 * countof(buckets); i++) {
+        buckets[hash64(&i, sizeof i, 77) % countof(buckets)]++;
+    }
+    for (size_t i = 0; i < countof(buckets); i++) {
+        cr_assert(buckets[i] < 48, "%u", buckets[i]);
+    }
 }

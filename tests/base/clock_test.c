@@ -54,9 +54,8 @@ Test(clock, dates_agree_with_the_library)
         time_t t = (time_t)seconds;
         struct tm tm;
         cr_assert_not_null(gmtime_r(&t, &tm));
-        struct clock_date d = clock_utc_date(seconds >= -9000000000 && seconds <= 9000000000
-                                                 ? seconds * NS_PER_S
-                                                 : 0);
+        struct clock_date d = clock_utc_date(
+            seconds >= -9000000000 && seconds <= 9000000000 ? seconds * NS_PER_S : 0);
         if (seconds < -9000000000 || seconds > 9000000000) {
             continue;
         }

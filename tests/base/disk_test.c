@@ -57,9 +57,11 @@ static void see(void *context, const char *name, uint64_t bytes)
 Test(disk, files_grow_are_listed_cut_and_removed)
 {
     uint64_t offset = 99;
-    cr_assert_eq(disk->ops->append(disk, "archive/1.seg", (const uint8_t *)"hello", 5, &offset), IO_OK);
+    cr_assert_eq(disk->ops->append(disk, "archive/1.seg", (const uint8_t *)"hello", 5, &offset),
+                 IO_OK);
     cr_assert_eq(offset, 0);
-    cr_assert_eq(disk->ops->append(disk, "archive/1.seg", (const uint8_t *)" you", 4, &offset), IO_OK);
+    cr_assert_eq(disk->ops->append(disk, "archive/1.seg", (const uint8_t *)" you", 4, &offset),
+                 IO_OK);
     cr_assert_eq(offset, 5);
     cr_assert_eq(disk->ops->sync(disk, "archive/1.seg"), IO_OK);
     cr_assert_eq(disk->ops->append(disk, "z", (const uint8_t *)"1", 1, NULL), IO_OK);

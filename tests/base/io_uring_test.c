@@ -1,5 +1,5 @@
-#include "base/io.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -227,8 +227,9 @@ Test(io_address, forms)
     struct io_address a;
     cr_assert(io_address_parse("127.0.0.1:80", &a) && a.port == 80 && a.is_v4 && a.ip[15] == 1);
     cr_assert(io_address_parse("[::1]:8583", &a) && a.port == 8583 && !a.is_v4 && a.ip[15] == 1);
-    const char *const bad[] = {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
-                               "host:80", "[::1:80", "1.2.3:80", "127.0.0.1:80 "};
+    const char *const bad[] = {
+        "",        ":",       "127.0.0.1", "127.0.0.1:",   "127.0.0.1:x", "127.0.0.1:65536",
+        "host:80", "[::1:80", "1.2.3:80",  "127.0.0.1:80 "};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         cr_assert(!io_address_parse(bad[i], &a), "%s", bad[i]);
     }

@@ -1,7 +1,13 @@
+#include "base/mem.h"
 #include "base/ring.h"
 #include <criterion/criterion.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define CAPACITY 65536u
 
@@ -80,4 +86,49 @@ Test(ring, is_full_and_then_has_room_again)
     cr_assert_null(ring_reserve(ring, 1000));
     ring_release(ring);
     cr_assert_not_null(ring_reserve(ring, 900));
+}
+
+/* Another process at another address, through the same memory. */
+Test(ring, joins_two_processes)
+{
+    int fd = -1;
+    struct ring *near =
+        ring_init(mem_take_shared(MEM_PLAIN, ring_bytes(CAPACITY), "ring", &fd), CAPACITY);
+    pid_t child = fork();
+    if (child == 0) {
+        struct ring *far =
+            mmap(NULL, ring_bytes(CAPACITY), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        for (uint32_t i = 0; i < 20000; i++) {
+            uint32_t *out;
+            while ((out = ring_reserve(far, 4 + i % 700)) == NULL) {
+                (void)sched_yield();
+            }
+            *out = i;
+            ring_publish(far);
+        }
+        _exit(0);
+    }
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint32_t size;
+        const uint32_t *in;
+        while ((in = ring_peek(near, &size)) == NULL) {
+            (void)sched_yield();
+        }
+        cr_assert(size == 4 + i % 700 && *in == i);
+        ring_next(near);
+        ring_release(near);
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(status == 0 && ring_empty(near));
+}
+
+/* The other process is not trusted with this one's memory. */
+Test(ring, a_size_that_cannot_be_ends_the_process, .signal = SIGABRT)
+{
+    uint32_t size, wrong = LIMIT_RECORD_BYTES_MAX + 1;
+    uint8_t *record = ring_reserve(ring, 8);
+    memcpy(record - 8, &wrong, sizeof wrong);
+    ring_publish(ring);
+    (void)!ring_peek(ring, &size);
 }

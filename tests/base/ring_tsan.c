@@ -1,4 +1,5 @@
-/* ring_tsan.c - two threads, a ring each way and their bells, for ThreadSanitizer. A plain main(). */
+/* ring_tsan.c - two threads, a ring each way and their bells, for ThreadSanitizer. A plain main().
+ */
 #include "base/agent.h"
 #include "base/mem.h"
 #include "base/ring.h"

@@ -1,5 +1,5 @@
-#include "base/wheel.h"
 #include "base/clock.h"
+#include "base/wheel.h"
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
@@ -62,4 +62,45 @@ Test(wheel, is_empty_and_says_so)
     cr_assert_null(wheel_expired(&wheel, 3 * NS_PER_S));
     wheel_arm(&wheel, &entry, NS_PER_S); /* in the past */
     cr_assert_eq(wheel_expired(&wheel, 3 * NS_PER_S), &entry);
+}
+
+/* A whole turn of the highest level ahead is not the slot of now. */
+Test(wheel, reaches_beyond_its_last_level)
+{
+    static struct wheel wheel;
+    static struct wheel_entry entries[40];
+    int64_t now_ns = ((INT64_C(1) << 20) - 1) * NS_PER_MS; /* the last tick of a highest slot */
+    wheel_init(&wheel, now_ns);
+    for (int i = 0; i < 40; i++) {
+        wheel_arm(&wheel, &entries[i], now_ns + (((int64_t)i << 20) + 5) * NS_PER_MS);
+    }
+    uint32_t due = 0;
+    for (int64_t step = 0; step < 45 && due < 40; step++) {
+        struct wheel_entry *entry;
+        while ((entry = wheel_expired(&wheel, now_ns)) != NULL) {
+            cr_assert_eq(entry, &entries[due]);
+            due++;
+        }
+        now_ns += (INT64_C(1) << 20) * NS_PER_MS;
+    }
+    cr_assert_eq(due, 40);
+}
+
+/* Many deadlines on one tick, far away and near, come out in one sweep, each once. */
+Test(wheel, a_crowd_on_one_tick)
+{
+    static struct wheel wheel;
+    static struct wheel_entry entries[5000];
+    wheel_init(&wheel, 0);
+    for (int i = 0; i < 5000; i++) {
+        wheel_arm(&wheel, &entries[i], 3 * NS_PER_S);
+    }
+    cr_assert_null(wheel_expired(&wheel, 3 * NS_PER_S - 1));
+    cr_assert_leq(wheel_deadline(&wheel), 3 * NS_PER_S);
+    uint32_t count = 0;
+    while (wheel_expired(&wheel, 3 * NS_PER_S) != NULL) {
+        count++;
+    }
+    cr_assert_eq(count, 5000);
+    cr_assert_eq(wheel.armed_count, 0);
 }
