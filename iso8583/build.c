@@ -298,6 +298,23 @@ static inline uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t co
     return doubt;
 }
 
+static bool put_signed(const struct iso_dialect *dialect, const struct op *op,
+                       const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
+                       uint32_t *at, bytes16 *bad, uint32_t *doubt)
+{
+    const uint8_t *data = value->data;
+    if (value->form != ISO_FORM_CANONICAL || value->size != op->max || op->size > buffer_size - *at)
+        return false;
+    *doubt |= data[0] != 'C' && data[0] != 'D';
+    buffer[*at] = data[0];
+    if (op->packed)
+        *doubt |= pack_digits(buffer + *at + 1, data + 1, op->max - 1u, false, 9);
+    else
+        put_text(&dialect->ranges[op->check], buffer + *at + 1, data + 1, op->max - 1u, bad);
+    *at += op->size;
+    return true;
+}
+
 /* One field by its op; false: leave it to value_build(). Bytes go to out, which has room for them.
  */
 static inline bool put_field(const struct iso_dialect *dialect, const struct op *op,
@@ -306,6 +323,8 @@ static inline bool put_field(const struct iso_dialect *dialect, const struct op 
 {
     uint32_t at = *at_inout, count = value->size, size = value->size;
     const uint8_t *data = value->data;
+    if (op->kind == OP_SIGNED)
+        return put_signed(dialect, op, value, buffer, buffer_size, at_inout, bad, doubt);
     if (value->form == ISO_FORM_WIRE) {
         count = value->count;
         if (size != (op->kind == OP_PACKED ? (count + 1) / 2 : count))
@@ -325,9 +344,11 @@ static inline bool put_field(const struct iso_dialect *dialect, const struct op 
         *doubt |= pack_digits(buffer + at, data, count, op->fills_right, op->nibble_max);
     } else {
         if (unlikely(size > LINE_LONG)) {
-            memcpy(buffer + at, data, size);
             if (op->kind == OP_TEXT)
-                *doubt |= dialect->check_long(&dialect->ranges_plain[op->check], data, size);
+                *doubt |=
+                    dialect->copy_long(&dialect->ranges_plain[op->check], buffer + at, data, size);
+            else
+                memcpy(buffer + at, data, size);
             *at_inout = at + size;
             return true;
         }

@@ -262,6 +262,11 @@ static enum iso_err build_bytes(struct builder *builder, const struct iso_node *
         return builder_fail(builder, ISO_NO_ROOM, builder->end - builder->at, wire);
     uint8_t *room = builder_room(builder, wire);
     const struct iso_charset *ebcdic = &builder->dialect->charsets[ISO_ENC_EBCDIC500];
+    if (!hex && pad == 0) {
+        if (size > 0)
+            memcpy(room, bytes, size);
+        return ISO_OK;
+    }
     for (uint32_t i = 0; i < total; i++) {
         uint32_t at = node->pad_side == ISO_SIDE_LEFT ? i - pad : i;
         uint8_t byte = at < size ? bytes[at] : node->pad;

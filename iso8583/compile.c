@@ -8,15 +8,16 @@ static const struct {
     bool ebcdic;
     struct range range;
 } known_ranges[] = {
-    {ISO_CLASS_ANY, false, {0x00, 0x7F, 0x00, 0x7F, 0x00, 0x00}},
-    {ISO_CLASS_ANS, false, {0x20, 0x5E, 0x20, 0x5E, 0x20, 0x00}},
-    {ISO_CLASS_N, false, {'0', 9, '0', 9, '0', 0x00}},
-    {ISO_CLASS_AN, false, {'0', 9, 'a', 25, ' ', 0x20}},
-    {ISO_CLASS_A, false, {'A', 25, 'a', 25, ' ', 0x00}},
-    {ISO_CLASS_Z, false, {'0', 15, '0', 15, 'D', 0x00}},
-    {ISO_CLASS_HEX, false, {'0', 9, 'a', 5, '0', 0x20}},
-    {ISO_CLASS_N, true, {0xF0, 9, 0xF0, 9, 0xF0, 0x00}},
+    {ISO_CLASS_ANY, false, {0x00, 0x7F, 0x00, 0x7F, 0x00, 0x00, true}},
+    {ISO_CLASS_ANS, false, {0x20, 0x5E, 0x20, 0x5E, 0x20, 0x00, true}},
+    {ISO_CLASS_N, false, {'0', 9, '0', 9, '0', 0x00, true}},
+    {ISO_CLASS_AN, false, {'0', 9, 'a', 25, ' ', 0x20, false}},
+    {ISO_CLASS_A, false, {'A', 25, 'a', 25, ' ', 0x00, false}},
+    {ISO_CLASS_Z, false, {'0', 15, '0', 15, 'D', 0x00, false}},
+    {ISO_CLASS_HEX, false, {'0', 9, 'a', 5, '0', 0x20, false}},
+    {ISO_CLASS_N, true, {0xF0, 9, 0xF0, 9, 0xF0, 0x00, true}},
 };
+enum { RANGE_DIGITS = 2 };
 _Static_assert(countof(known_ranges) <= RANGES_MAX, "each has a vector form");
 
 static void compile_op(const struct iso_node *node, struct op *op);
@@ -34,7 +35,8 @@ void compile_ops(struct iso_dialect *dialect)
         memset(&vectors->extra, range->extra, 16);
         memset(&vectors->fold, range->fold, 16);
     }
-    dialect->check_long = check_long_is_wide() ? check_long_wide : check_long_plain;
+    dialect->check_long = long_is_wide() ? check_long_wide : check_long_plain;
+    dialect->copy_long = long_is_wide() ? copy_long_wide : copy_long_plain;
     for (uint32_t de = 2; de <= ISO_FIELDS_MAX; de++)
         if (dialect->fields[de] != NULL)
             compile_op(dialect->fields[de], &dialect->ops[de]);
@@ -91,6 +93,13 @@ static void compile_op(const struct iso_node *node, struct op *op)
         op->nibble_max = node->character_class == ISO_CLASS_N ? 9 : 15;
         op->fills_right = node->filler_side == ISO_SIDE_RIGHT;
         op->size = (uint16_t)((op->max + 1u) / 2u);
+    } else if (node->character_class == ISO_CLASS_XN && length->encoding == ISO_LEN_FIXED &&
+               (node->encoding == ISO_ENC_ASCII ||
+                (node->encoding == ISO_ENC_PACKED && (op->max & 1) != 0))) {
+        op->kind = OP_SIGNED;
+        op->packed = node->encoding == ISO_ENC_PACKED;
+        op->size = (uint16_t)(op->packed ? op->max / 2 + 1 : op->max);
+        op->check = RANGE_DIGITS;
     } else if (encoding_is_single_byte(node->encoding) &&
                (plain_unit || (length->unit == ISO_UNIT_DIGITS)) && find_range(node, &op->check)) {
         op->kind = OP_TEXT;

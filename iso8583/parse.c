@@ -163,6 +163,14 @@ static uint32_t take_fields(const struct iso_dialect *dialect, struct span frame
             if ((count & 1) != 0)
                 doubt |= op->fills_right ? frame.data[position + size - 1] & 15u
                                          : (uint32_t)frame.data[position] >> 4;
+        } else if (op->kind == OP_SIGNED) {
+            uint8_t sign = frame.data[position];
+            doubt |= sign != 'C' && sign != 'D';
+            if (op->packed)
+                line_check_packed(frame.data, frame.size, position + 1, size - 1, &bad);
+            else
+                line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position + 1,
+                                size - 1, &bad);
         }
         position += size;
     }

@@ -14,6 +14,7 @@ enum op_kind {
     OP_ABSENT, /* the dialect has no such field */
     OP_TEXT,   /* single-byte characters, checked by ranges */
     OP_PACKED, /* packed digits, odd counts with a zero nibble on either side */
+    OP_SIGNED, /* fixed x+n: C or D, then packed digits (an even count) or ASCII ones */
     OP_RAW,    /* bytes */
     OP_CALL,   /* the interpreter */
 };
@@ -27,8 +28,8 @@ struct op {
     uint8_t converts;    /* bool: canonical text is not what stands on the wire */
     uint8_t fills_right; /* bool: packed, the zero of an odd count stands on the right */
     uint8_t nibble_max;  /* packed: 9, or 15 for tracks */
-    uint8_t unused;
-    uint16_t group; /* > 1: the count must be a multiple */
+    uint8_t packed;      /* bool: signed, digits are packed */
+    uint16_t group;      /* > 1: the count must be a multiple */
 };
 _Static_assert(sizeof(struct op) == 16, "four ops a cache line");
 
@@ -38,6 +39,7 @@ _Static_assert(sizeof(struct op) == 16, "four ops a cache line");
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
 struct range {
     uint8_t low, span, low_folded, span_folded, extra, fold;
+    bool is_one; /* the first way is all there is */
 };
 enum { RANGES_MAX = 16 };
 struct range_vectors {
@@ -81,8 +83,9 @@ struct iso_dialect {
     struct iso_bitmap_form bitmap;
     struct iso_header_form header;
     struct range_vectors ranges[RANGES_MAX];
-    /* Is one of many characters outside the range? By what the processor can do; see long.c. */
+    /* Long runs, by what the processor can do; see long.c. */
     bool (*check_long)(const struct range *range, const uint8_t *data, uint32_t size);
+    bool (*copy_long)(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size);
     struct range ranges_plain[RANGES_MAX];
     const struct iso_node *fields[ISO_FIELDS_MAX + 1];
     struct iso_charset
@@ -228,10 +231,12 @@ static inline int hex_digit(uint8_t c, bool ebcdic)
     return -1;
 }
 
-/* --- long.c --- */
+/* --- long.c: is one of many characters (64 or more) outside the range? copy_: copied, too --- */
 bool check_long_plain(const struct range *range, const uint8_t *data, uint32_t size);
 bool check_long_wide(const struct range *range, const uint8_t *data, uint32_t size);
-bool check_long_is_wide(void); /* can this processor run check_long_wide()? */
+bool copy_long_plain(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size);
+bool copy_long_wide(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size);
+bool long_is_wide(void); /* can this processor run the wide ones? */
 
 /* --- compile.c --- */
 void compile_ops(struct iso_dialect *dialect);
