@@ -53,13 +53,15 @@ static CK_OBJECT_HANDLE find(const struct hsm_object *objects, uint32_t objects_
     return 0;
 }
 
-/* The session's own copy; the token's object where the token makes no copies. */
+/* The session's own copy, as strict as can be; the token's object where the token makes no copies.
+ */
 static CK_OBJECT_HANDLE copy(struct hsm_module *module, CK_OBJECT_HANDLE handle)
 {
-    CK_BBOOL is_token = CK_FALSE;
-    CK_ATTRIBUTE attribute = {CKA_TOKEN, &is_token, sizeof is_token};
+    CK_BBOOL no = CK_FALSE;
+    CK_ATTRIBUTE attributes[] = {{CKA_TOKEN, &no, sizeof no}, {CKA_MODIFIABLE, &no, sizeof no}};
     CK_OBJECT_HANDLE copied = 0;
-    if (module->call->C_CopyObject(module->session, handle, &attribute, 1, &copied) != CKR_OK) {
+    if (module->call->C_CopyObject(module->session, handle, attributes, countof(attributes),
+                                   &copied) != CKR_OK) {
         return handle;
     }
     return copied;

@@ -71,7 +71,12 @@ struct hsm_instance_line {
     char text[HSM_TEXT_BYTES]; /* written by one process at a time; a reader ends it itself */
 };
 
-enum hsm_handover { HSM_HANDOVER_WANTED, HSM_HANDOVER_THERE, HSM_HANDOVER_TAKEN };
+enum hsm_handover {
+    HSM_HANDOVER_WANTED,
+    HSM_HANDOVER_GIVING,
+    HSM_HANDOVER_THERE,
+    HSM_HANDOVER_TAKEN
+};
 
 struct hsm_area {
     uint32_t magic, bytes;

@@ -270,8 +270,11 @@ static CK_RV create(struct making *m, const char *label, bool decrypts, const ui
         {CKA_PRIVATE, &yes, sizeof yes},
         {CKA_SENSITIVE, &yes, sizeof yes},
         {CKA_EXTRACTABLE, &no, sizeof no},
-        {CKA_MODIFIABLE, &no, sizeof no},
-        {CKA_COPYABLE, &yes, sizeof yes}, /* into session objects, which is as strict */
+        /* SoftHSM refuses to copy what is not modifiable, and a worker needs copies (keyring.h).
+         * What is sensitive and not extractable stays so even then; the copies are not modifiable.
+         */
+        {CKA_MODIFIABLE, &yes, sizeof yes},
+        {CKA_COPYABLE, &yes, sizeof yes},
         {CKA_ENCRYPT, &yes, sizeof yes},
         {CKA_DECRYPT, &decrypt, sizeof decrypt},
         {CKA_SIGN, &no, sizeof no},
