@@ -78,6 +78,19 @@ NODISCARD struct ledger *ledger_open(const struct ledger_options *options,
 struct followers *ledger_followers(struct ledger *ledger); /* their agents run on another thread */
 /* "" while all is well; else one sentence: the process has to end (design rule 10). Any thread. */
 const char *ledger_failure(const struct ledger *ledger);
+
+/* For the simulator; production has none. Called in the shard's turn. */
+struct ledger_hooks {
+    /* The process may end here: "plan", "append", "durable", "release". */
+    void (*crash_point)(void *context, const char *name);
+    /* A command was taken, in this order; verdict NULL: it waits for another's. batch: the journal
+     * batch that holds its record, 0 = nothing was written. */
+    void (*decided)(void *context, const struct ledger_command *command,
+                    const struct ledger_verdict *verdict, uint64_t batch);
+    void *context;
+};
+void ledger_hook(struct ledger *ledger, const struct ledger_hooks *hooks);
+
 struct agent *ledger_agent(struct ledger *ledger);
 struct ledger_port *ledger_port(struct ledger *ledger, uint16_t sender);
 struct ledger_board *ledger_board(struct ledger *ledger);

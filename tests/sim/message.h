@@ -1,0 +1,29 @@
+/* message.h - ISO 8583:1987 ASCII messages as the simulator's counterparties write and read them.
+ *
+ * DESIGN  A message is an array of texts. Written by hand from the contract's field table, so that it
+ * shares nothing with iso8583/. Binary fields (52, 64) are raw bytes of stated size. */
+#ifndef SIM_MESSAGE_H
+#define SIM_MESSAGE_H
+
+#include "base/base.h"
+
+#define SIM_FIELD_BYTES 64u
+
+struct sim_message {
+    char mti[5];
+    uint8_t size[129]; /* 0 = absent */
+    uint8_t value[129][SIM_FIELD_BYTES];
+};
+
+void sim_set(struct sim_message *message, uint32_t field, const char *format, ...) PRINTF(3, 4);
+void sim_set_bytes(struct sim_message *message, uint32_t field, const void *bytes, uint32_t size);
+void sim_clear(struct sim_message *message, uint32_t field);
+/* The value as text; "" when absent. Valid until the next eight calls. */
+const char *sim_get(const struct sim_message *message, uint32_t field);
+
+/* With its two length bytes; returns the bytes written. */
+uint32_t sim_write(const struct sim_message *message, uint8_t *out, uint32_t out_size);
+/* Reads one message without length bytes; false when it is not one of ours. */
+NODISCARD bool sim_read(const uint8_t *data, uint32_t size, struct sim_message *message);
+
+#endif
