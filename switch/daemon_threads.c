@@ -69,6 +69,7 @@ static void plan(struct daemon *daemon)
         struct daemon_thread *own = add_thread(daemon, name);
         thread_add(&own->thread, worker_agent(daemon->workers[i]));
         daemon->ref_readers[i]->clock = &own->thread.clock;
+        ledger_port(daemon->ledger, (uint16_t)i)->bell = &own->thread.bell;
         if (i == 0 && daemon->is_shared) {
             with_shard = own;
         }
@@ -78,6 +79,10 @@ static void plan(struct daemon *daemon)
     }
     thread_add(&with_shard->thread, ledger_agent(daemon->ledger));
     daemon->shard_bell = &with_shard->thread.bell;
+    for (uint32_t i = 0; i < daemon->endpoints_count; i++) {
+        ledger_endpoint_bell(daemon->ledger, (uint16_t)i,
+                             worker_agent(daemon->workers[daemon->endpoints[i].owner])->bell);
+    }
     struct daemon_thread *followers = add_thread(daemon, "followers");
     followers->is_background = true;
     for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {

@@ -1,6 +1,7 @@
 /* message.c - see message.h. */
 #include "tests/sim/message.h"
 
+#include "base/bytes.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -81,9 +82,7 @@ uint32_t sim_write(const struct sim_message *message, uint8_t *out, uint32_t out
         }
         must(form != 0 && (form < 0 || (uint32_t)form == size));
         if (form < 0) {
-            char length[16];
-            (void)snprintf(length, sizeof length, "%0*u", -form, size % 1000);
-            memcpy(out + at, length, (size_t)-form);
+            bytes_put_number(out + at, (uint32_t)-form, size);
             at += (uint32_t)-form;
         }
         memcpy(out + at, message->value[field], size);
