@@ -70,6 +70,10 @@ static int init(const struct conf *conf, struct keys *keys, struct conf_report *
     if (!fill_rows(conf, keys)) {
         return 2;
     }
+    if (mkdir(conf->data, 0700) != 0 && errno != EEXIST) {
+        (void)fprintf(stderr, "ringctl: %s: %s\n", conf->data, strerror(errno));
+        return 2;
+    }
     struct hsm_token_options options = {
         .directory = conf->hsm_token, .module = conf->hsm_module[0] != 0 ? conf->hsm_module : NULL};
     char text[HSM_TEXT_BYTES] = "";
