@@ -107,7 +107,7 @@ static bool event_of(struct uring *u, const struct io_uring_cqe *cqe, struct io_
         arm_wake(u);
         return false;
     }
-    must(!"a completion of no known operation");
+    must(false); /* a completion of no known operation */
     return false;
 }
 

@@ -143,7 +143,7 @@ void *ring_peek(struct ring *ring, uint32_t *size)
         read += ring->capacity - at;
         set_read(ring, read);
     }
-    must(!"padding behind padding");
+    must(false); /* padding behind padding */
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "base/disk.h"
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,18 @@ static void create(void)
     cr_assert_not_null(disk);
 }
 
+static int remove_one(const char *name, const struct stat *status, int kind, struct FTW *place)
+{
+    (void)status;
+    (void)kind;
+    (void)place;
+    return remove(name);
+}
+
 static void destroy(void)
 {
     disk->ops->destroy(disk);
-    char command[96];
-    (void)snprintf(command, sizeof command, "rm -rf %s", path);
-    cr_assert_eq(system(command), 0);
+    cr_assert_eq(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 TestSuite(disk, .init = create, .fini = destroy);
@@ -76,8 +83,50 @@ Test(disk, files_grow_are_listed_cut_and_removed)
     cr_assert_neq(disk->ops->remove(disk, "z"), IO_OK);
 }
 
+Test(disk, an_interrupted_segment_is_completed)
+{
+    uint64_t offset;
+    static uint8_t part[5000];
+    memset(part, 'p', sizeof part);
+    cr_assert_eq(disk->ops->append(disk, "b.seg", part, sizeof part, &offset), IO_OK);
+    bool direct;
+    io_file file;
+    cr_assert_eq(disk->ops->segment_open(disk, "b.seg", 1 << 16, &direct, &file), IO_OK);
+    uint8_t *all = aligned_alloc(4096, 1 << 16);
+    cr_assert_eq(disk->ops->read(disk, file, all, 1 << 16, 0), IO_OK);
+    cr_assert(all[0] == 'p' && all[4095] == 'p' && all[4999] == 0 && all[65535] == 0);
+    cr_assert_neq(disk->ops->read(disk, file, all, 4096, 1 << 16), IO_OK);
+    disk->ops->close(disk, file);
+    free(all);
+}
+
+Test(disk, a_symbolic_link_is_not_followed)
+{
+    char link[96];
+    (void)snprintf(link, sizeof link, "%s/passwd", path);
+    cr_assert_eq(symlink("/etc/passwd", link), 0);
+    uint8_t back[8];
+    uint32_t size = sizeof back;
+    cr_assert_neq(disk->ops->load(disk, "passwd", back, &size, 0), IO_OK);
+}
+
+Test(disk, a_file_in_the_way_of_the_directory_is_an_error)
+{
+    char file[96];
+    (void)snprintf(file, sizeof file, "%s/file", path);
+    cr_assert_eq(disk->ops->append(disk, "file", (const uint8_t *)"1", 1, NULL), IO_OK);
+    enum io_err err = IO_OK;
+    cr_assert_null(disk_directory(file, &err));
+    cr_assert_neq(err, IO_OK);
+}
+
 Test(disk, names_stay_inside)
 {
+    const char *const bad[] = {"", "/", "a/", "/a", "a/b/c", "a/../b", ".."};
+    for (size_t i = 0; i < countof(bad); i++) {
+        cr_assert_neq(disk->ops->append(disk, bad[i], (const uint8_t *)"1", 1, NULL), IO_OK, "%s",
+                      bad[i]);
+    }
     cr_assert_neq(disk->ops->append(disk, "../x", (const uint8_t *)"1", 1, NULL), IO_OK);
     cr_assert_neq(disk->ops->append(disk, "/tmp/x", (const uint8_t *)"1", 1, NULL), IO_OK);
 }

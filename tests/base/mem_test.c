@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -16,8 +17,10 @@ static void flags_of(const void *memory, char *out, size_t out_size)
     bool is_it = false;
     out[0] = '\0';
     while (fgets(line, sizeof line, file) != NULL) {
-        unsigned long from, to;
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
+        char *end;
+        unsigned long from = strtoul(line, &end, 16); /* "from-to rw-p ..." */
+        if (end > line && *end == '-') {
+            unsigned long to = strtoul(end + 1, NULL, 16);
             is_it = from <= (unsigned long)memory && (unsigned long)memory < to;
         } else if (is_it && strncmp(line, "VmFlags:", 8) == 0) {
             (void)snprintf(out, out_size, "%s", line + 8);

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define RECORDS  100000u
 #define CAPACITY (64u * 1024u)
@@ -41,6 +42,9 @@ static uint32_t side_turn(struct agent *agent)
         work++;
     }
     ring_release(side->in);
+    if (!side->echoes && side->thread.turns_count % 64 == 63) { /* let the other side fall asleep */
+        (void)nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
+    }
     uint64_t until = side->echoes ? side->received : RECORDS;
     while (side->sent < until) {
         void *out = ring_reserve(side->out, (uint32_t)(8 + side->sent % 50));
@@ -109,8 +113,11 @@ int main(void)
     }
     for (int i = 0; i < 2; i++) {
         must(pthread_join(threads[i], NULL) == 0);
-        must(sides[i].received == RECORDS && sides[i].thread.guard_found_count == 0);
+        /* A record between its publishing and its bell may be found by the guard, a lost bell would
+         * be found again and again. */
+        must(sides[i].received == RECORDS && sides[i].thread.guard_found_count < 3);
     }
+    must(sides[1].thread.sleeps_count > 0);
     (void)puts("1 passed, 0 failed");
     return 0;
 }
