@@ -132,7 +132,7 @@ static struct hsm_job wrong_job(uint64_t token, int64_t deadline_ns)
     return job;
 }
 
-TestSuite(process, .init = start, .fini = stop, .timeout = 180);
+TestSuite(process, .init = start, .fini = stop);
 
 Test(process, answers_from_the_token)
 {
@@ -313,7 +313,7 @@ Test(process, two_instances_share_the_work)
     assert_all(ask_until_answered(1), HSM_OK);
 }
 
-TestSuite(refused_start, .init = scratch_token, .fini = scratch_remove, .timeout = 180);
+TestSuite(refused_start, .init = scratch_token, .fini = scratch_remove);
 
 static void assert_refused(const struct hsm_options *options, const char *says)
 {

@@ -38,7 +38,7 @@ static enum hsm_token_err init(const struct hsm_token_key *keys, uint32_t keys_c
     return hsm_token_init(&options, keys, keys_count, collect, rows, text, sizeof text);
 }
 
-TestSuite(token, .init = scratch_make, .fini = scratch_remove, .timeout = 60);
+TestSuite(token, .init = scratch_make, .fini = scratch_remove);
 
 Test(token, init_makes_everything_and_a_second_init_nothing)
 {
