@@ -327,7 +327,7 @@ void journal_pin(struct journal *journal, const _Atomic uint64_t *passed)
     journal->passed[journal->passed_count++] = passed;
 }
 
-static uint32_t batch_bytes(const struct journal_options *options)
+uint32_t journal_batch_bytes(const struct journal_options *options)
 {
     uint64_t quarter = options->segment_bytes / 4 & ~(uint64_t)(FRAME_ALIGN - 1);
     return quarter < JOURNAL_BATCH_BYTES ? (uint32_t)quarter : JOURNAL_BATCH_BYTES;
@@ -335,7 +335,7 @@ static uint32_t batch_bytes(const struct journal_options *options)
 
 size_t journal_bytes(const struct journal_options *options)
 {
-    return 2 * (size_t)batch_bytes(options) + journal_mirror_bytes(options);
+    return 2 * (size_t)journal_batch_bytes(options) + journal_mirror_bytes(options);
 }
 
 struct found_files { /* segments that are already there */
@@ -367,7 +367,7 @@ static void check_file(void *context, const char *name, uint64_t bytes)
 static bool options_fit(const struct journal_options *options, char *text, size_t text_size)
 {
     if (options->segment_bytes % FRAME_ALIGN != 0 ||
-        batch_bytes(options) < FRAME_ALIGN + LEDGER_RECORD_BYTES_MAX ||
+        journal_batch_bytes(options) < FRAME_ALIGN + LEDGER_RECORD_BYTES_MAX ||
         options->segment_bytes > UINT64_C(1) << 40) {
         (void)snprintf(text, text_size,
                        "segment_bytes %llu: a multiple of 4096 from 65536 to 2^40 is needed",
@@ -421,7 +421,7 @@ struct journal *journal_open(const struct journal_options *options, struct disk 
     struct journal *journal = mem_take(MEM_PLAIN, sizeof *journal, "journal");
     journal->options = *options;
     journal->disk = disk;
-    journal->batch_bytes = batch_bytes(options);
+    journal->batch_bytes = journal_batch_bytes(options);
     if (options->margin_bytes == 0) {
         journal->options.margin_bytes = options->segment_bytes;
     }

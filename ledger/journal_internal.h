@@ -80,6 +80,7 @@ struct journal {
 };
 
 /* journal.c */
+uint32_t journal_batch_bytes(const struct journal_options *options); /* of a frame at most */
 void journal_latch(struct journal *journal, enum io_err err, const char *what);
 uint64_t journal_passed(const struct journal *journal); /* what all followers keep */
 bool journal_segment_free(const struct journal *journal, uint32_t segment);

@@ -282,19 +282,24 @@ static uint32_t entries_of(uint64_t bytes)
     return count;
 }
 
+/* Two of the biggest frames at least: they never wrap. */
+static uint64_t data_bytes(const struct journal_options *options)
+{
+    uint64_t least = 2 * (uint64_t)journal_batch_bytes(options);
+    uint64_t wanted = options->mirror_bytes;
+    return wanted == 0 || wanted >= least ? wanted : least;
+}
+
 size_t journal_mirror_bytes(const struct journal_options *options)
 {
-    return options->mirror_bytes == 0
-               ? 0
-               : options->mirror_bytes +
-                     entries_of(options->mirror_bytes) * sizeof(struct journal_mirror_entry);
+    uint64_t bytes = data_bytes(options);
+    return bytes == 0 ? 0 : bytes + entries_of(bytes) * sizeof(struct journal_mirror_entry);
 }
 
 void journal_mirror_init(struct journal *journal)
 {
     struct journal_mirror *mirror = &journal->mirror;
-    mirror->bytes = journal->options.mirror_bytes;
-    must(mirror->bytes == 0 || mirror->bytes >= 2 * (uint64_t)journal->batch_bytes);
+    mirror->bytes = data_bytes(&journal->options);
     for (uint32_t i = 0; i < JOURNAL_FOLLOWERS_MAX; i++) {
         atomic_init(&mirror->pins[i], NO_PIN);
     }
