@@ -1,0 +1,369 @@
+/* host.c - see host.h. */
+#include "tests/sim/host.h"
+
+#include "adapters/adapter.h"
+#include "base/mem.h"
+#include "hsm/card_key.h"
+#include "hsm/hsm.h"
+#include "hsm/seal.h"
+#include "ledger/follower.h"
+#include "rules/rules.h"
+#include "switch/worker.h"
+#include "tests/sim/hsm_sim.h"
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DISK_NS_MIN (50 * NS_PER_US)
+#define DISK_NS_MAX (3 * NS_PER_MS)
+
+struct disk_pipe { /* the io's durable writes, on their way to the simulated disk */
+    struct sim_disk_writer writer;
+    struct host *host;
+};
+
+struct host {
+    struct sim_world *world;
+    struct host_options options;
+    struct disk_pipe pipe;
+
+    /* outlive a crash */
+    struct disk_sim *disk_sim;
+    struct state_store *state;
+    struct ledger_ref *ref;
+    struct hsm_data_keys data_keys;
+    struct iso_dialect *dialect;
+    struct rules *rules_set;
+    const struct rules *_Atomic rules;
+
+    /* of one boot */
+    struct clock_source clock_source;
+    struct thread thread;
+    struct clock recovery_clock;
+    struct io *io;
+    struct ledger *ledger;
+    struct worker *worker;
+    struct ledger_ref_reader *reader;
+    struct board *board;
+    uint32_t memory_mark;
+    uint64_t generation; /* of the boot: writes of an earlier one are nobody's */
+    uint64_t boots_count;
+    bool is_up, is_spared, may_crash;
+    struct ledger_hooks hooks;
+    jmp_buf crash;
+    char text[512];
+};
+
+/* ---- the disk ---------------------------------------------------------------------------------- */
+
+struct pending_write {
+    struct host *host;
+    uint64_t ticket, generation;
+};
+
+static void write_done(void *context)
+{
+    struct pending_write *pending = context;
+    struct host *host = pending->host;
+    struct io_event event;
+    if (pending->generation == host->generation && host->is_up &&
+        disk_sim_finish_token(host->disk_sim, pending->ticket, &event)) {
+        sim_io_written(host->io, pending->ticket, event.result);
+    }
+    free(pending);
+}
+
+static void pipe_write(struct sim_disk_writer *writer, io_file file, const uint8_t *data,
+                       uint32_t size, uint64_t offset, uint64_t ticket)
+{
+    struct host *host = ((struct disk_pipe *)writer)->host;
+    struct pending_write *pending = malloc(sizeof *pending);
+    must(pending != NULL);
+    *pending = (struct pending_write){host, ticket, host->generation};
+    disk_sim_write(host->disk_sim, ticket, file, data, size, offset);
+    int64_t spread = (int64_t)sim_below(sim_world_random(host->world), DISK_NS_MAX - DISK_NS_MIN);
+    sim_at(host->world, DISK_NS_MIN + spread, write_done, pending);
+}
+
+/* ---- crashes ----------------------------------------------------------------------------------- */
+
+static void crash_point(void *context, const char *name)
+{
+    struct host *host = context;
+    if (host->may_crash && !host->is_spared &&
+        sim_below(sim_world_random(host->world), 1000) < host->options.crash_permille) {
+        (void)snprintf(host->text, sizeof host->text, "%s", name);
+        longjmp(host->crash, 1);
+    }
+}
+
+static void decided(void *context, const struct ledger_command *command,
+                    const struct ledger_verdict *verdict, uint64_t batch)
+{
+    const struct ledger_hooks *hooks = ((struct host *)context)->options.hooks;
+    hooks->decided(hooks->context, command, verdict, batch);
+}
+
+/* Nothing is closed: a process that ends does not tidy up. */
+void host_crash(struct host *host, const char *why)
+{
+    if (!host->is_up) {
+        return;
+    }
+    if (why != host->text) {
+        (void)snprintf(host->text, sizeof host->text, "%s", why);
+    }
+    host->is_up = false;
+    host->generation++;
+    disk_sim_crash(host->disk_sim, DISK_SIM_ANY, 0);
+    state_store_memory_crash(host->state);
+    ledger_ref_memory_crash(host->ref);
+    if (host->reader != NULL) {
+        host->reader->ops->close(host->reader);
+        host->reader = NULL;
+    }
+    hsm_sim_crash();
+    host->io->ops->destroy(host->io);
+    mem_release_to(host->memory_mark);
+}
+
+/* ---- booting ----------------------------------------------------------------------------------- */
+
+static void fill_account(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES], const char *name)
+{
+    memset(out, 0, LEDGER_ACCOUNT_NAME_BYTES);
+    memcpy(out, name, strlen(name));
+}
+
+static void ledger_options_of(struct ledger_options *options)
+{
+    *options = (struct ledger_options){
+        .limits = {.cards_max = 64, .accounts_max = 64, .holds_max = 4096, .txns_max = 16384,
+                   .replays_max = 16384, .counter_slots_max = 64, .saf_max = 1024,
+                   .exceptions_max = 4096},
+        .segment_bytes = 1u << 20,
+        .segments_count = 4,
+        .replay_keep_ns = 48 * 3600 * NS_PER_S,
+        .senders_count = 2,
+        .endpoints_count = SIM_ENDPOINTS,
+        .parties_count = 3,
+    };
+    static const char *const accounts[] = {"settlement/acquirer", "settlement/demo-a",
+                                           "settlement/demo-b"};
+    for (uint32_t i = 0; i < 3; i++) {
+        fill_account(options->parties[i].settlement_account, accounts[i]);
+    }
+    for (uint32_t i = 0; i < SIM_ENDPOINTS; i++) {
+        const struct adapter *adapter = adapter_by_name("iso-host");
+        fill_account(options->endpoints[i].settlement_account, accounts[i + 1]);
+        options->endpoints[i].reversal_mti = adapter->reversal_mti;
+        options->endpoints[i].silence = (uint8_t)adapter->silence;
+        options->endpoints[i].next_attempt_after = 1;
+    }
+}
+
+static struct worker *create_worker(struct host *host)
+{
+    static struct worker_listener listeners[1];
+    static struct worker_party parties[3];
+    static struct worker_endpoint endpoints[SIM_ENDPOINTS];
+    struct iso_framing framing;
+    must(iso_framing_by_name("binary2", &framing));
+    listeners[0] = (struct worker_listener){.dialect = host->dialect, .framing = framing};
+    must(io_address_parse(SIM_LISTENER, &listeners[0].address));
+    static const char *const names[] = {"acquirer", "demo-a", "demo-b"};
+    static const char *const addresses[] = {SIM_SCHEME_A, SIM_SCHEME_B};
+    for (uint32_t i = 0; i < 3; i++) {
+        parties[i] = (struct worker_party){.window = 256, .zone_pin_key = HSM_SIM_ZPK};
+        memcpy(parties[i].name, names[i], strlen(names[i]) + 1);
+    }
+    for (uint32_t i = 0; i < SIM_ENDPOINTS; i++) {
+        endpoints[i] = (struct worker_endpoint){.dialect = host->dialect, .framing = framing,
+                                                .adapter = adapter_by_name("iso-host"),
+                                                .party = (uint16_t)(i + 1), .window = 256,
+                                                .institution = "990001",
+                                                .connect_ns = NS_PER_S, .answer_ns = 3 * NS_PER_S,
+                                                .repeat_ns = 5 * NS_PER_S};
+        memcpy(endpoints[i].name, names[i + 1], strlen(names[i + 1]) + 1);
+        must(io_address_parse(addresses[i], &endpoints[i].address));
+    }
+    host->board = mem_take(MEM_PLAIN, sizeof *host->board, "endpoint board");
+    const struct worker_options options = {
+        .workers_count = 1, .txns_max = 512, .links_max = 16, .seed = host->options.seed,
+        .journal_slow_ns = 250 * NS_PER_MS, .hsm_deadline_ns = 500 * NS_PER_MS,
+        .issuer = {.bins = {"990001"}, .bins_count = 1, .currency = 398, .cvk = HSM_SIM_CVK,
+                   .pvk = HSM_SIM_PVK},
+        .listeners = listeners, .parties = parties, .endpoints = endpoints,
+        .listeners_count = 1, .parties_count = 3, .endpoints_count = SIM_ENDPOINTS,
+        .port = ledger_port(host->ledger, 0), .ledger_board = ledger_board(host->ledger),
+        .shard = ledger_agent(host->ledger), .hash_key = ledger_hash_key(host->ledger),
+        .ref = host->reader,
+        .hsm = hsm_sim_client(host->world),
+        .card_keys = hsm_card_keys_create(&host->data_keys),
+        .seal = hsm_seal_create(&host->data_keys, sim_next(sim_world_random(host->world))),
+        .rules = &host->rules, .board = host->board,
+        .metrics = metric_block_create("sim"),
+        .crash_point = crash_point, .crash_context = host,
+    };
+    return worker_create(&options);
+}
+
+static bool boot(struct host *host)
+{
+    struct ledger_options options;
+    ledger_options_of(&options);
+    host->clock_source = sim_world_clock(host->world);
+    clock_start(&host->recovery_clock, &host->clock_source);
+    const struct ledger_stores stores = {disk_sim_disk(host->disk_sim), host->state, host->ref};
+    host->ledger = ledger_open(&options, &stores, &host->recovery_clock, metric_block_create("sim"),
+                               host->text, sizeof host->text);
+    if (host->ledger == NULL) {
+        return false;
+    }
+    host->io = sim_io_create(host->world, &host->pipe.writer);
+    thread_init(&host->thread, "sim", &host->clock_source);
+    host->thread.io = host->thread.bell.io = host->io;
+    host->reader = host->ref->ops->reader(host->ref, &host->thread.clock);
+    host->worker = create_worker(host);
+    thread_add(&host->thread, worker_agent(host->worker));
+    thread_add(&host->thread, ledger_agent(host->ledger));
+    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
+        thread_add(&host->thread,
+                   followers_agent(ledger_followers(host->ledger), (enum follower_kind)kind));
+    }
+    for (uint32_t i = 0; i < host->thread.agents_count; i++) {
+        host->thread.agents[i]->io = host->io;
+    }
+    ledger_port(host->ledger, 0)->bell = &host->thread.bell;
+    ledger_port(host->ledger, 1)->bell = &host->thread.bell;
+    for (uint16_t i = 0; i < SIM_ENDPOINTS; i++) {
+        ledger_endpoint_bell(host->ledger, i, &host->thread.bell);
+    }
+    host->hooks = (struct ledger_hooks){crash_point, decided, host};
+    ledger_hook(host->ledger, &host->hooks);
+    worker_serve(host->worker);
+    return true;
+}
+
+bool host_boot(struct host *host)
+{
+    must(!host->is_up);
+    host->memory_mark = mem_mark();
+    if (!boot(host)) {
+        mem_release_to(host->memory_mark);
+        return false;
+    }
+    host->boots_count++;
+    host->is_up = true;
+    return true;
+}
+
+bool host_round(struct host *host)
+{
+    must(host->is_up);
+    if (setjmp(host->crash) != 0) {
+        host->may_crash = false;
+        host_crash(host, host->text);
+        return false;
+    }
+    host->may_crash = true;
+    (void)thread_round(&host->thread, 0);
+    host->may_crash = false;
+    return true;
+}
+
+void host_spare(struct host *host)
+{
+    host->is_spared = true;
+}
+
+int64_t host_deadline(const struct host *host)
+{
+    int64_t earliest = INT64_MAX;
+    for (uint32_t i = 0; i < host->thread.agents_count; i++) {
+        const struct agent *agent = host->thread.agents[i];
+        int64_t deadline = agent->ops->pending(agent) ? 0 : agent->ops->deadline(agent);
+        earliest = deadline < earliest ? deadline : earliest;
+    }
+    return earliest;
+}
+
+/* ---- the host itself --------------------------------------------------------------------------- */
+
+struct host *host_create(struct sim_world *world, const struct host_options *options)
+{
+    struct host *host = calloc(1, sizeof *host);
+    must(host != NULL);
+    host->world = world;
+    host->options = *options;
+    host->pipe = (struct disk_pipe){{pipe_write}, host};
+    host->disk_sim = disk_sim_create(options->seed);
+    host->state = state_store_memory();
+    host->ref = ledger_ref_memory();
+    for (uint32_t i = 0; i < HSM_DATA_KEY_BYTES; i++) {
+        host->data_keys.card_index[0].bytes[i] = (uint8_t)(i * 7 + 1);
+        host->data_keys.data[0].bytes[i] = (uint8_t)(i * 11 + 3);
+    }
+    host->data_keys.card_index[0].id = host->data_keys.data[0].id = 1;
+    static struct iso_report iso_report;
+    host->dialect = iso_dialect_by_name("iso87-ascii", SIM_CONF_DIRECTORY "/dialects", &iso_report);
+    static const char *const endpoints[] = {"demo-a", "demo-b"};
+    static struct conf_report report;
+    const struct rules_options rules = {.directory = SIM_CONF_DIRECTORY "/rules",
+                                        .endpoints = endpoints, .endpoints_count = SIM_ENDPOINTS};
+    host->rules_set = rules_load(&rules, &report);
+    conf_report_print(&report, stderr);
+    must(host->dialect != NULL && host->rules_set != NULL);
+    atomic_store(&host->rules, host->rules_set);
+    return host;
+}
+
+void host_destroy(struct host *host)
+{
+    host_crash(host, "end");
+    disk_sim_destroy(host->disk_sim);
+    host->state->ops->destroy(host->state);
+    host->ref->ops->destroy(host->ref);
+    iso_dialect_free(host->dialect);
+    rules_free(host->rules_set);
+    free(host);
+}
+
+bool host_is_up(const struct host *host)
+{
+    return host->is_up;
+}
+
+const char *host_text(const struct host *host)
+{
+    return host->text;
+}
+
+struct ledger *host_ledger(struct host *host)
+{
+    return host->ledger;
+}
+
+struct ledger_port *host_control(struct host *host)
+{
+    return ledger_port(host->ledger, host_control_sender());
+}
+
+uint16_t host_control_sender(void)
+{
+    return 1;
+}
+
+uint64_t host_boots(const struct host *host)
+{
+    return host->boots_count;
+}
+
+void host_card_key(struct host *host, const char *pan, struct ledger_card_key *key)
+{
+    uint32_t mark = mem_mark();
+    struct hsm_card_keys *keys = hsm_card_keys_create(&host->data_keys);
+    must(hsm_card_key_make(keys, HSM_KEY_CURRENT, (const uint8_t *)pan, (uint32_t)strlen(pan), key->bytes));
+    mem_release_to(mark);
+}

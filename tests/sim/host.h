@@ -1,0 +1,50 @@
+/* host.h - one simulated ringswitch: worker, shard and followers in one thread, on a simulated world.
+ *
+ * DESIGN  A host boots on a disk that outlives it, runs round by round, and crashes at named points:
+ * everything it had in memory is dropped, what was on the medium stays (disk_sim.h), the next boot
+ * recovers. Rules, dialect and parties are the demo's. */
+#ifndef SIM_HOST_H
+#define SIM_HOST_H
+
+#include "base/agent.h"
+#include "ledger/ledger.h"
+#include "tests/sim/disk_sim.h"
+#include "tests/sim/world.h"
+
+#define SIM_LISTENER   "127.0.0.1:8583"
+#define SIM_SCHEME_A   "127.0.0.1:8586"
+#define SIM_SCHEME_B   "127.0.0.1:8587"
+#define SIM_ENDPOINTS  2u
+#define SIM_CRASH_TEXT 48u
+
+struct host_options {
+    uint64_t seed;
+    uint32_t crash_permille; /* of named points passed */
+    const struct ledger_hooks *hooks; /* decided only */
+};
+
+struct host;
+/* The stores live as long as the host struct; boot() starts a process on them. */
+struct host *host_create(struct sim_world *world, const struct host_options *options);
+void host_destroy(struct host *host);
+
+/* False: the recovery refused; host_text() says why. */
+NODISCARD bool host_boot(struct host *host);
+bool host_is_up(const struct host *host);
+const char *host_text(const struct host *host); /* the crash point, or the refusal */
+/* One round of every agent. False: it crashed on the way. */
+bool host_round(struct host *host);
+void host_crash(struct host *host, const char *why);
+/* From now on no named point ends the process. */
+void host_spare(struct host *host);
+/* Earliest time at which an agent wants its turn. */
+int64_t host_deadline(const struct host *host);
+
+struct ledger *host_ledger(struct host *host);
+struct ledger_port *host_control(struct host *host); /* the control sender's rings */
+uint16_t host_control_sender(void);
+uint64_t host_boots(const struct host *host);
+/* Card key of a PAN, as the workers make it. */
+void host_card_key(struct host *host, const char *pan, struct ledger_card_key *key);
+
+#endif
