@@ -66,6 +66,10 @@ struct io_ops {
     void (*receive_pause)(struct io *, io_socket);
     void (*send)(struct io *, uint64_t token, io_socket, const uint8_t *data, uint32_t size);
     void (*shutdown)(struct io *, io_socket); /* no more sending; what was sent is delivered */
+    /* Hand an accepted socket, of which nothing has been asked yet, to the io of another thread:
+     * this one forgets it, that one takes it over. */
+    void (*release)(struct io *, io_socket);
+    void (*adopt)(struct io *, io_socket);
     void (*close)(struct io *, uint64_t token, io_socket);
     /* One durable write: the event comes when the bytes are on the medium. offset, size and data
      * are 4096-aligned. */

@@ -232,6 +232,18 @@ void uring_shutdown(struct io *io, io_socket fd)
     }
 }
 
+void uring_release(struct io *io, io_socket fd)
+{
+    struct uring_socket *s = socket_of((struct uring *)io, fd);
+    must(s->state == SOCKET_OPEN && s->in_flight == 0 && !s->is_closing);
+    s->state = SOCKET_FREE;
+}
+
+void uring_adopt(struct io *io, io_socket fd)
+{
+    (void)socket_begin((struct uring *)io, fd, SOCKET_OPEN, 0);
+}
+
 /* The descriptor is given up when the kernel owes nothing any more. */
 static void end_if_quiet(struct uring *u, struct uring_socket *s, io_socket fd)
 {

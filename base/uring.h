@@ -129,6 +129,8 @@ enum io_err uring_connect(struct io *, uint64_t token, const struct io_address *
                           int64_t timeout_ns, io_socket *out);
 void uring_receive(struct io *, uint64_t token, io_socket);
 void uring_receive_pause(struct io *, io_socket);
+void uring_release(struct io *, io_socket);
+void uring_adopt(struct io *, io_socket);
 void uring_send(struct io *, uint64_t token, io_socket, const uint8_t *data, uint32_t size);
 void uring_shutdown(struct io *, io_socket);
 void uring_close(struct io *, uint64_t token, io_socket);

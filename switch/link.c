@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static void place(struct worker *worker, uint32_t listener, io_socket socket,
+                  const struct io_address *peer);
 static void link_received(struct worker *worker, struct link *link, const struct io_event *event);
 static void link_closed(struct worker *worker, struct link *link);
 
@@ -15,7 +17,7 @@ void link_event(struct worker *worker, const struct io_event *event)
     uint32_t index = io_token_index(event->token);
     if (io_token_kind(event->token) == TOKEN_LISTENER) {
         if (event->kind == IO_ACCEPT && event->result >= 0) {
-            link_accepted(worker, index, event->socket, &event->peer);
+            place(worker, index, event->socket, &event->peer);
         } else if (event->kind == IO_ACCEPT) {
             log_event(LOG_WARN, "link.accept_failed", log_text("why", io_err_text(event->result)));
         }
@@ -218,6 +220,23 @@ void link_listen_stop(struct worker *worker)
         io->ops->close(io, io_token(worker->agent.id, TOKEN_LISTENER, 0, i), worker->listeners[i]);
     }
     worker->listeners_open_count = 0;
+}
+
+/* Worker 0 accepts for all; each in its turn gets one. */
+static void place(struct worker *worker, uint32_t listener, io_socket socket,
+                  const struct io_address *peer)
+{
+    uint16_t owner = (uint16_t)(worker->placed_count++ % worker->options.workers_count);
+    if (owner == worker->options.index) {
+        link_accepted(worker, listener, socket, peer);
+        return;
+    }
+    struct io *io = worker->agent.io;
+    io->ops->release(io, socket);
+    if (!mesh_accepted(worker, owner, listener, socket, peer)) {
+        io->ops->adopt(io, socket);
+        link_accepted(worker, listener, socket, peer);
+    }
 }
 
 void link_accepted(struct worker *worker, uint32_t listener, io_socket socket,

@@ -164,6 +164,7 @@ static void take_record(struct worker *worker, uint16_t from, const struct mesh_
                          &record->answer);
         break;
     case MESH_ACCEPTED:
+        worker->agent.io->ops->adopt(worker->agent.io, record->socket);
         link_accepted(worker, record->listener, record->socket, &record->peer);
         break;
     }

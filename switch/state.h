@@ -73,6 +73,7 @@ struct worker {
     uint32_t dirty_count;
     io_socket listeners[LISTENERS_MAX];
     uint32_t listeners_open_count;
+    uint32_t placed_count; /* connections given to workers in turn */
 
     struct hsm_job *job; /* being filled; in secret memory */
     struct match match;
