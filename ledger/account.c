@@ -2,9 +2,24 @@
  * Thread: the shard's. Bounds: accounts_max, cards_max, LEDGER_CURRENCIES_MAX. */
 #include "ledger/tables.h"
 
-uint32_t ledger_account_find(const struct ledger_state *state,
-                             const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES])
+/* Whoever gives a name pads it with blanks or with NULs: rows have NULs, and no blanks at the end.
+ */
+void ledger_account_name_tidy(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES],
+                              const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES])
 {
+    uint32_t size = LEDGER_ACCOUNT_NAME_BYTES;
+    while (size > 0 && (name[size - 1] == ' ' || name[size - 1] == 0)) {
+        size--;
+    }
+    memcpy(out, name, size);
+    memset(out + size, 0, LEDGER_ACCOUNT_NAME_BYTES - size);
+}
+
+uint32_t ledger_account_find(const struct ledger_state *state,
+                             const uint8_t wanted[LEDGER_ACCOUNT_NAME_BYTES])
+{
+    uint8_t name[LEDGER_ACCOUNT_NAME_BYTES];
+    ledger_account_name_tidy(name, wanted);
     uint64_t hash = ledger_hash_bytes(name, LEDGER_ACCOUNT_NAME_BYTES);
     uint32_t row = ledger_index_first(&state->by_name, hash);
     for (uint32_t i = 0; row != 0 && i < LEDGER_WALK_MAX; i++) {

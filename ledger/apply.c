@@ -188,6 +188,7 @@ static void apply_effect(struct ledger_state *state, const struct ledger_effect 
     if (effect->table > LEDGER_EVENTS_BEFORE) {
         return; /* for the followers */
     }
+    ledger_row_used(state, effect->table, row);
     switch ((enum ledger_table)effect->table) {
     case LEDGER_TABLE_txn:
         apply_txn(state, effect);
@@ -265,6 +266,7 @@ void ledger_state_overwrite(struct ledger_state *state, const struct ledger_reco
     while ((effect = ledger_effect_next(record, effect)) != NULL) {
         if (effect->table < LEDGER_TABLES_COUNT) {
             uint32_t full = ledger_effect_row_bytes(effect->table);
+            ledger_row_used(state, effect->table, effect->row);
             copy_image(state->rows[effect->table] + (size_t)effect->row * full, effect, full);
         }
     }

@@ -64,7 +64,7 @@ struct ledger_count { /* one sliding counter that this transaction counts in (ru
     uint16_t reserved[3];
 };
 
-#define LEDGER_ACCOUNT_NAME_BYTES 28u /* DE102, DE103: ans..28; not NUL-terminated when full */
+#define LEDGER_ACCOUNT_NAME_BYTES 28u /* DE102, DE103: ans..28; padded with NULs or blanks */
 
 enum ledger_request_flag {
     LEDGER_REQUEST_REPEAT = 1u << 0,     /* MTI x..1: a repeat by its own word */
@@ -171,7 +171,7 @@ struct ledger_command_outcome { /* OUTCOME, TIMEOUT */
 
 struct ledger_command_saf { /* PULL, RESOLVED */
     struct ledger_command header;
-    uint64_t item;    /* RESOLVED */
+    uint64_t item;    /* RESOLVED; PULL: 0, or the item whose acknowledgement did not come: it goes back */
     uint16_t endpoint;
     uint8_t de39[2];  /* RESOLVED: of the acknowledgement */
     uint32_t reserved;
@@ -240,7 +240,7 @@ enum ledger_query {
     LEDGER_QUERY_SAF,
     LEDGER_QUERY_TXN,       /* by id, or by rrn: from cursor */
     LEDGER_QUERY_TOTALS,    /* a row a currency: the trial balance */
-    LEDGER_QUERY_STATUS,    /* counts, batch, money in doubt */
+    LEDGER_QUERY_STATUS,    /* counts, batch, money in doubt; cursor 1: the digest too, which takes time */
     LEDGER_QUERY_COUNTER,   /* declaration and key */
     LEDGER_QUERY_VERIFY,    /* recomputes sums over all accounts, holds and open transactions */
 };
@@ -413,6 +413,15 @@ struct ledger_row_txn { /* a transaction as RAM knows it */
     uint16_t resolution_mti; /* stored message that says it again or undoes it; 0 = none */
     uint16_t resolution_sends;
 };
+struct ledger_row_counter {
+    uint64_t declaration, key;
+    uint32_t value; /* in the window that ends now */
+    uint32_t window_s;
+};
+struct ledger_row_verify { /* with is_ok of the verdict */
+    char text[96]; /* the first thing that does not fit; "" when all is well */
+    uint64_t accounts_count, holds_count, reserved_count, open_count;
+};
 struct ledger_row_totals {
     uint16_t currency;
     uint16_t reserved[3];
@@ -426,7 +435,7 @@ struct ledger_row_status {
 };
 struct ledger_verdict_rows {
     struct ledger_verdict header;
-    uint64_t cursor; /* give it in the next QUERY; 0 = that was all */
+    uint64_t cursor; /* give it in the next QUERY; 0 = that was all; rows may be none and yet not all */
     uint32_t rows_count;
     uint16_t row_size;
     uint8_t query; /* enum ledger_query */

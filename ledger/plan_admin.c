@@ -64,7 +64,7 @@ void plan_account_create(struct ledger_plan *plan, const struct ledger_command_a
     account->status = command->status;
     account->is_house = command->is_house;
     struct ledger_account_name *name = plan_fresh(plan, LEDGER_TABLE_account_name, row);
-    memcpy(name->name, command->name, sizeof name->name);
+    ledger_account_name_tidy(name->name, command->name);
     done(plan, command->uid);
 }
 
@@ -218,7 +218,7 @@ void plan_control(struct ledger_plan *plan, const struct ledger_command_text *co
 void plan_exception_resolve(struct ledger_plan *plan, const struct ledger_command_text *command)
 {
     const struct ledger_state *state = plan->state;
-    for (uint32_t row = 0; row < state->limits.exceptions_max; row++) {
+    for (uint32_t row = 0; row < state->rows_used[LEDGER_TABLE_mark]; row++) {
         if (state->marks[row].is_open && state->marks[row].id == command->id) {
             plan_edit_mark(plan, row + 1)->is_open = 0;
             put_note(plan, command);

@@ -84,7 +84,7 @@ static void undo_amount(struct ledger_plan *plan, struct ledger_txn *original, i
 }
 
 /* The scheme that approved our leg has to know: a 0420 of its own, with the leg's values. */
-static void tell_scheme(struct reversal *reversal, const struct ledger_txn *original,
+static void tell_scheme(struct reversal *reversal, struct ledger_txn *original,
                         int64_t remains_minor)
 {
     struct ledger_plan *plan = reversal->plan;
@@ -97,7 +97,7 @@ static void tell_scheme(struct reversal *reversal, const struct ledger_txn *orig
     saf->has_remains = remains_minor > 0;
     saf->remains_minor = remains_minor;
     plan_queue_reversal(plan, saf, original);
-    reversal->txn->saf = row;
+    original->saf = row;
     reversal->txn->endpoint = (uint8_t)saf->endpoint;
     reversal->txn->forward_stan = saf->stan;
     reversal->txn->forward_de7 = saf->de7;

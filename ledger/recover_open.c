@@ -5,7 +5,7 @@
 
 static uint32_t next_open(struct ledger_state *state)
 {
-    for (; state->open_count > 0 && state->recover_from < state->limits.txns_max;
+    for (; state->open_count > 0 && state->recover_from < state->rows_used[LEDGER_TABLE_txn];
          state->recover_from++) {
         if (state->txns[state->recover_from].state == LEDGER_TXN_OPEN) {
             return state->recover_from + 1;

@@ -25,7 +25,7 @@ struct ledger_account { /* balance = posted_credit - posted_debit */
 };
 
 struct ledger_account_name {
-    uint8_t name[LEDGER_ACCOUNT_NAME_BYTES]; /* space padded */
+    uint8_t name[LEDGER_ACCOUNT_NAME_BYTES]; /* NUL padded, no blanks at its end */
     uint32_t reserved;
 };
 

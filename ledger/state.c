@@ -144,11 +144,6 @@ struct ledger_state *ledger_state_create(const struct ledger_limits *limits, uin
     return state;
 }
 
-static void copy_names(uint8_t (*to)[LEDGER_ACCOUNT_NAME_BYTES], const uint8_t *from)
-{
-    memcpy(*to, from, LEDGER_ACCOUNT_NAME_BYTES);
-}
-
 void ledger_state_configure(struct ledger_state *state, const struct ledger_options *options)
 {
     must(options->parties_count <= LIMIT_PARTIES_MAX &&
@@ -156,11 +151,12 @@ void ledger_state_configure(struct ledger_state *state, const struct ledger_opti
     state->parties_count = options->parties_count;
     state->endpoints_count = options->endpoints_count;
     for (uint32_t i = 0; i < options->parties_count; i++) {
-        copy_names(&state->party_names[i], options->parties[i].settlement_account);
+        ledger_account_name_tidy(state->party_names[i], options->parties[i].settlement_account);
         state->party_accounts[i] = ledger_account_find(state, state->party_names[i]);
     }
     for (uint32_t i = 0; i < options->endpoints_count; i++) {
-        copy_names(&state->endpoint_names[i], options->endpoints[i].settlement_account);
+        ledger_account_name_tidy(state->endpoint_names[i],
+                                 options->endpoints[i].settlement_account);
         state->endpoint_accounts[i] = ledger_account_find(state, state->endpoint_names[i]);
         state->policies[i].reversal_mti = options->endpoints[i].reversal_mti;
         state->policies[i].next_attempt_after = options->endpoints[i].next_attempt_after;
@@ -201,6 +197,7 @@ bool ledger_state_load_row(struct ledger_state *state, uint16_t table, uint32_t 
         return false;
     }
     uint8_t *to = state->rows[table] + (size_t)row * full;
+    ledger_row_used(state, table, row);
     memcpy(to, image, size);
     memset(to + size, 0, full - size);
     return true;
@@ -210,7 +207,8 @@ void ledger_state_clear(struct ledger_state *state)
 {
     for (uint16_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
         memset(state->rows[table], 0,
-               (size_t)state->rows_count[table] * ledger_effect_row_bytes(table));
+               (size_t)state->rows_used[table] * ledger_effect_row_bytes(table));
+        state->rows_used[table] = 0;
     }
     ledger_state_rebuild(state);
 }
@@ -225,7 +223,7 @@ static void rebuild_free(struct ledger_free *rows, uint32_t count)
 
 static void rebuild_accounts(struct ledger_state *state)
 {
-    for (uint32_t row = 0; row < state->limits.accounts_max; row++) {
+    for (uint32_t row = 0; row < state->rows_used[LEDGER_TABLE_account]; row++) {
         const struct ledger_account *account = &state->accounts[row];
         if (account->currency == 0) {
             continue;
@@ -294,7 +292,7 @@ static void rebuild_txns(struct ledger_state *state)
 {
     uint32_t rows = state->limits.txns_max;
     uint64_t newest = 0;
-    for (uint32_t row = 0; row < rows; row++) {
+    for (uint32_t row = 0; row < state->rows_used[LEDGER_TABLE_txn]; row++) {
         uint64_t sequence = state->txns[row].id & LEDGER_SEQUENCE_MASK;
         newest = sequence > newest ? sequence : newest;
     }
@@ -358,7 +356,7 @@ uint64_t ledger_state_digest(const struct ledger_state *state)
     uint64_t digest = 0;
     for (uint16_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
         uint32_t size = ledger_effect_row_bytes(table);
-        for (uint32_t row = 0; row < state->rows_count[table]; row++) {
+        for (uint32_t row = 0; row < state->rows_used[table]; row++) {
             const uint8_t *image = state->rows[table] + (size_t)row * size;
             if (memcmp(image, zeros, size) != 0) {
                 digest += hash64(image, size, (uint64_t)table << 32 | row);

@@ -33,6 +33,7 @@ struct ledger_state {
     struct ledger_limits limits;
     uint8_t *rows[LEDGER_TABLES_COUNT];
     uint32_t rows_count[LEDGER_TABLES_COUNT];
+    uint32_t rows_used[LEDGER_TABLES_COUNT]; /* rows from here on were never written */
 
     /* The same, typed. */
     struct ledger_meta *meta;
@@ -85,6 +86,13 @@ struct ledger_state {
     uint64_t seed;
 };
 
+static inline void ledger_row_used(struct ledger_state *state, uint16_t table, uint32_t row)
+{
+    if (row >= state->rows_used[table]) {
+        state->rows_used[table] = row + 1;
+    }
+}
+
 /* Gives the state its house accounts and the endpoints' policies; before load_row() and apply(). */
 void ledger_state_configure(struct ledger_state *state, const struct ledger_options *options);
 
@@ -110,6 +118,8 @@ static inline uint32_t ledger_txn_row(const struct ledger_state *state, uint64_t
 }
 
 /* account.c */
+void ledger_account_name_tidy(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES],
+                              const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES]);
 uint32_t ledger_account_find(const struct ledger_state *state,
                              const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES]);
 uint32_t ledger_card_find(const struct ledger_state *state, const struct ledger_card_key *key);

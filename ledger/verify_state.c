@@ -47,7 +47,7 @@ static void verify_sums(const struct ledger_state *state, struct ledger_verified
 static void verify_pendings(const struct ledger_state *state, struct ledger_verified *verified)
 {
     ledger_total claimed = 0, pending = 0;
-    for (uint32_t row = 0; row < state->limits.holds_max; row++) {
+    for (uint32_t row = 0; row < state->rows_used[LEDGER_TABLE_hold]; row++) {
         const struct ledger_hold *hold = &state->holds[row];
         if (hold->state == LEDGER_HOLD_OPEN) {
             verified->holds_count++;
@@ -58,7 +58,7 @@ static void verify_pendings(const struct ledger_state *state, struct ledger_veri
             }
         }
     }
-    for (uint32_t row = 0; row < state->limits.saf_max; row++) {
+    for (uint32_t row = 0; row < state->rows_used[LEDGER_TABLE_saf]; row++) {
         const struct ledger_saf *saf = &state->safs[row];
         if (saf->state != LEDGER_SAF_NONE && saf->reserved_minor > 0) {
             verified->reserved_count++;
@@ -79,7 +79,7 @@ static void verify_pendings(const struct ledger_state *state, struct ledger_veri
 
 static void verify_open(const struct ledger_state *state, struct ledger_verified *verified)
 {
-    for (uint32_t row = 0; row < state->limits.txns_max; row++) {
+    for (uint32_t row = 0; row < state->rows_used[LEDGER_TABLE_txn]; row++) {
         const struct ledger_txn *txn = &state->txns[row];
         if (txn->state != LEDGER_TXN_OPEN && txn->state != LEDGER_TXN_UNKNOWN) {
             continue;
