@@ -30,6 +30,7 @@ struct pending {
 struct lane { /* the client's own copy of its positions */
     struct hsm_lane *shared;
     uint32_t submitted, published, drained;
+    uint32_t seen_taken;    /* hsmd's position when last looked at */
     uint32_t waiting_count; /* places in use on this lane */
     uint32_t timeouts_in_row;
     uint64_t beats_at_open;
@@ -98,8 +99,10 @@ static bool lane_is_usable(struct client *client, uint32_t instance)
         lane->is_open = false;
         lane->timeouts_in_row = TIMEOUTS_TO_OPEN - 1;
     }
-    uint32_t taken = atomic_load_explicit(&lane->shared->taken, memory_order_acquire);
-    return lane->submitted - taken < HSM_LANE_JOBS;
+    if (lane->submitted - lane->seen_taken >= HSM_LANE_JOBS) {
+        lane->seen_taken = atomic_load_explicit(&lane->shared->taken, memory_order_acquire);
+    }
+    return lane->submitted - lane->seen_taken < HSM_LANE_JOBS;
 }
 
 /* The usable instance with the fewest jobs of ours: batches stay big while one keeps up. */
@@ -281,8 +284,10 @@ static uint32_t client_drain(struct hsm_client *base, struct hsm_result *results
                              uint32_t results_max, int64_t now_ns)
 {
     struct client *client = (struct client *)base;
-    atomic_store_explicit(&client->shared->area->clients[client->index].asleep, 0,
-                          memory_order_relaxed);
+    _Atomic uint32_t *asleep = &client->shared->area->clients[client->index].asleep;
+    if (atomic_load_explicit(asleep, memory_order_relaxed) != 0) {
+        atomic_store_explicit(asleep, 0, memory_order_relaxed);
+    }
     uint32_t count = 0;
     for (uint32_t i = 0; i < client->instances_count && count < results_max; i++) {
         count += drain_lane(client, &client->lanes[i], results + count, results_max - count);

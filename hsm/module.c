@@ -150,6 +150,11 @@ enum hsm_module_err hsm_module_login(struct hsm_module *module, const char *labe
             hsm_module_error_name(result));
         return HSM_MODULE_PIN;
     }
+    if (result == CKR_USER_PIN_NOT_INITIALIZED) {
+        (void)snprintf(text, text_size,
+                       "the token was never finished: remove its folder and make it again");
+        return HSM_MODULE_TOKEN;
+    }
     (void)snprintf(text, text_size, "the token does not let us log in (%s)",
                    hsm_module_error_name(result));
     return HSM_MODULE_TOKEN;

@@ -67,7 +67,8 @@ struct hsm_instance_line {
     _Atomic uint32_t memory_locked;
     _Atomic uint64_t beats_count; /* proofs by a real operation */
     _Atomic int64_t beat_ns;      /* boot time of the last */
-    _Atomic uint64_t jobs_count, errors_count;
+    /* Written with every batch: not on the line that clients read. */
+    _Alignas(64) _Atomic uint64_t jobs_count, errors_count;
     char text[HSM_TEXT_BYTES]; /* written by one process at a time; a reader ends it itself */
 };
 

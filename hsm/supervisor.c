@@ -31,9 +31,10 @@
 #define FD_ABOVE         64 /* inherited descriptors are moved from above their numbers in hsmd */
 
 struct child {
-    pid_t process_id; /* 0 = none */
-    int boot_pipe;    /* our end; closing it ends hsmd */
-    bool is_stopped;  /* by a signal: neither dead nor hanging */
+    pid_t process_id;    /* 0 = none */
+    int boot_pipe;       /* our end; closing it ends hsmd */
+    bool is_stopped;     /* by a signal: neither dead nor hanging */
+    uint32_t said_state; /* what the log knows */
     int64_t started_ns, restart_due_ns, restart_ns;
 };
 
@@ -364,10 +365,25 @@ static void look_after(struct hsm_supervisor *supervisor, uint32_t instance, int
     }
 }
 
+/* Each change of an instance's state is a line of the log. */
+static void log_state(struct hsm_supervisor *supervisor, uint32_t instance)
+{
+    struct child *child = &supervisor->children[instance];
+    struct hsm_instance_status status = hsm_supervisor_status(supervisor, instance);
+    if ((uint32_t)status.state == child->said_state) {
+        return;
+    }
+    child->said_state = (uint32_t)status.state;
+    bool is_bad = status.state == HSM_INSTANCE_BROKEN || status.state == HSM_INSTANCE_REFUSED;
+    log_event(is_bad ? LOG_ALARM : LOG_INFO, "hsm.state", log_number("instance", instance),
+              log_text("state", status.state_name), log_text("text", status.text));
+}
+
 int64_t hsm_supervisor_tick(struct hsm_supervisor *supervisor, int64_t now_ns)
 {
     for (uint32_t i = 0; i < supervisor->shared.area->instances_count; i++) {
         struct child *child = &supervisor->children[i];
+        log_state(supervisor, i);
         if (child->process_id != 0) {
             look_after(supervisor, i, now_ns);
         } else if (now_ns >= child->restart_due_ns) {

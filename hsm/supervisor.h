@@ -1,5 +1,8 @@
 /* supervisor.h - keeps the hsmd processes alive; run by the daemon's control thread.
  *
+ * Start and ticks come from threads that live as long as the daemon: hsmd is killed by the kernel
+ * when the thread that spawned it ends.
+ *
  * hsm_supervisor_start() makes the shared memory, spawns hsmd (posix_spawn; never fork from a
  * daemon whose memory is sealed), waits until each has logged in and proved every key by its check
  * value, and takes the two data keys into locked memory. From then on hsm_supervisor_tick() notices

@@ -304,6 +304,21 @@ static const bool use_has_twin[] = {
 #undef HSM_KEY_USE
 };
 
+/* A twin without its key is of an import that was cut short: it is used again if it is the same. */
+static CK_RV make_twin(struct making *m, const char *key_label, const uint8_t twin[16])
+{
+    char label[HSM_LABEL_BYTES + 2];
+    uint8_t kcv[3];
+    (void)snprintf(label, sizeof label, "%.31s:L", key_label);
+    const struct hsm_object *there = find(m, label);
+    if (there == NULL) {
+        return create(m, label, false, twin, 16);
+    }
+    hsm_key_kcv(twin, 16, kcv);
+    bool is_same = there->id_size == sizeof kcv && memcmp(there->id, kcv, sizeof kcv) == 0;
+    return is_same ? CKR_OK : CKR_ATTRIBUTE_VALUE_INVALID;
+}
+
 static enum hsm_token_err import_key(struct making *m, const struct hsm_token_key *key)
 {
     uint8_t value[24], twin[16], kcv[3];
@@ -323,13 +338,14 @@ static enum hsm_token_err import_key(struct making *m, const struct hsm_token_ke
     }
     CK_RV result = CKR_OK;
     if (fault == NULL) {
-        char label[HSM_LABEL_BYTES + 2];
-        (void)snprintf(label, sizeof label, "%.31s:L", key->key.label);
-        memcpy(twin, value, 8);
-        memcpy(twin + 8, value, 8);
-        result = create(m, key->key.label, key->key.use == HSM_KEY_ZONE_PIN, value, size);
-        if (result == CKR_OK && use_has_twin[key->key.use]) {
-            result = create(m, label, false, twin, sizeof twin);
+        /* The twin first: a key that is there has its twin, whatever ends us between the two. */
+        if (use_has_twin[key->key.use]) {
+            memcpy(twin, value, 8);
+            memcpy(twin + 8, value, 8);
+            result = make_twin(m, key->key.label, twin);
+        }
+        if (result == CKR_OK) {
+            result = create(m, key->key.label, key->key.use == HSM_KEY_ZONE_PIN, value, size);
         }
         fault = result != CKR_OK ? hsm_module_error_name(result) : NULL;
     }
