@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "hsm/supervisor.h"
 
-#include "base/mem.h"
+#include "base/io.h"
 #include "tests/hsm/scratch.h"
 #include <poll.h>
 #include <signal.h>
@@ -153,6 +153,30 @@ Test(process, answers_from_the_token)
     cr_assert_eq(status.jobs_count, 4);
     cr_assert_eq(status.errors_count, 0);
     cr_assert_not(hsm_supervisor_keeps_pin_inside(supervisor));
+}
+
+Test(process, a_result_wakes_an_io_that_sleeps)
+{
+    struct io *io = io_uring_create(text, sizeof text);
+    cr_assert_not_null(io, "%s", text);
+    io->ops->watch(io, 77, hsm_client_wake_fd(client));
+    for (uint32_t round = 0; round < 3; round++) {
+        struct hsm_job job = demo_job(round, now_ns() + LONG_NS, ALL);
+        struct hsm_result result;
+        struct io_event event = {.kind = IO_ACCEPT};
+        cr_assert(hsm_submit(client, &job));
+        hsm_flush(client);
+        while (!hsm_client_pending(client)) { /* else the answer came before we could sleep */
+            if (io->ops->wait(io, now_ns() + LONG_NS, &event, 1) == 1) {
+                cr_assert_eq(event.kind, IO_WATCH);
+                cr_assert_eq(event.token, 77);
+            }
+            cr_assert_lt(now_ns(), job.deadline_ns, "the bell was not heard");
+        }
+        cr_assert_eq(hsm_drain(client, &result, 1, now_ns()), 1);
+        assert_all(result, HSM_OK);
+    }
+    io->ops->destroy(io);
 }
 
 Test(process, the_data_keys_come_once_and_are_the_same_for_the_next_daemon)
