@@ -1,10 +1,10 @@
 /* rules.h - the rule files of a directory, compiled; and what they say to one message.
  *
- * DESIGN  lists.yaml, limits.yaml and routing.yaml become one immutable object. Conditions have three
- * values: on a missing value they are unknown, and a rule fires only on true (or, with `unknown:
- * match`, on not false). Nothing here decides: a message's outcome is findings, a list of endpoints
- * and counters, which the shard puts in order with everything else. What a rule file may say is
- * docs/rules.md.
+ * DESIGN  lists.yaml, limits.yaml and routing.yaml become one immutable object. Conditions have
+ * three values: on a missing value they are unknown, and a rule fires only on true (or, with
+ * `unknown: match`, on not false). Nothing here decides: a message's outcome is findings, a list of
+ * endpoints and counters, which the shard puts in order with everything else. What a rule file may
+ * say is docs/rules.md.
  *
  * LIFE  rules_load() runs on the control thread (it allocates and reads files). rules_screen() runs
  * on any worker: no allocation, no lock, no state but the caller's; its loops are bounded by the
@@ -25,31 +25,32 @@
 #define RULES_BUCKETS_MAX    63u /* of a sliding window; ledger/row.h holds one more */
 #define RULES_ROUTE_ON_US    0xFFu
 
-/* ---- what is known of one message ------------------------------------------------------------- */
+/* ---- what is known of one message -------------------------------------------------------------
+ */
 
 /* Raw values as the message has them; rules/attr.c makes the attributes of attr.def of them. Zero
  * is missing unless said otherwise. No PAN. */
 struct rule_facts {
     uint8_t card_key[16];
     bool has_card_key;
-    bool has_amount;       /* DE4 may be absent in a balance inquiry */
+    bool has_amount; /* DE4 may be absent in a balance inquiry */
     bool has_currency;
-    bool has_pin;          /* DE52 was sent */
+    bool has_pin; /* DE52 was sent */
     bool card_is_on_us;
-    bool has_condition;    /* DE25 */
-    uint8_t condition;     /* DE25 */
-    uint8_t processing;    /* DE3 1-2: 0 = purchase */
-    uint16_t mti;          /* as a number: 100, 101, 120 …; the repeat digit is not looked at */
-    uint16_t currency;     /* DE49 */
-    uint16_t mcc;          /* DE18 */
-    uint16_t entry_mode;   /* DE22, three digits */
-    uint32_t pan_first8;   /* first 8 digits as a number */
-    uint64_t acquirer;     /* DE32 as a number; digits_count says how many */
+    bool has_condition;  /* DE25 */
+    uint8_t condition;   /* DE25 */
+    uint8_t processing;  /* DE3 1-2: 0 = purchase */
+    uint16_t mti;        /* as a number: 100, 101, 120 …; the repeat digit is not looked at */
+    uint16_t currency;   /* DE49 */
+    uint16_t mcc;        /* DE18 */
+    uint16_t entry_mode; /* DE22, three digits */
+    uint32_t pan_first8; /* first 8 digits as a number */
+    uint64_t acquirer;   /* DE32 as a number; digits_count says how many */
     uint8_t acquirer_digits_count;
     int64_t amount_minor;
-    uint8_t merchant[15];  /* DE42, padded with blanks; zeros: missing */
-    uint8_t terminal[8];   /* DE41 */
-    const char *party;     /* its name; NULL: missing */
+    uint8_t merchant[15]; /* DE42, padded with blanks; zeros: missing */
+    uint8_t terminal[8];  /* DE41 */
+    const char *party;    /* its name; NULL: missing */
 };
 
 /* Is `key` on the list now? (ledger/ref.h; the context is the worker's reader.) Keys as the lists
@@ -59,7 +60,8 @@ struct rule_lookup {
     void *context; /* listed NULL: every list of the ledger is empty */
 };
 
-/* ---- what the rules say ------------------------------------------------------------------------ */
+/* ---- what the rules say ------------------------------------------------------------------------
+ */
 
 enum rule_finding {
     RULE_FOUND_DENIED = 1u << 0,      /* 59: a list with `then` */
@@ -73,7 +75,7 @@ struct rule_count { /* a counter that this message counts in; the fields of the 
     uint32_t max;         /* refuse when the value after this one exceeds it; 0: only count */
     uint32_t window_s;
     uint16_t buckets;
-    uint16_t counter;     /* rules_counter_name() */
+    uint16_t counter; /* rules_counter_name() */
 };
 
 struct rule_outcome {
@@ -92,13 +94,14 @@ struct rules;
 void rules_screen(const struct rules *rules, const struct rule_facts *facts,
                   const struct rule_lookup *lookup, struct rule_outcome *out);
 
-/* ---- making a set ------------------------------------------------------------------------------ */
+/* ---- making a set ------------------------------------------------------------------------------
+ */
 
 struct rules_options {
-    const char *directory; /* *.yaml, in the order of their names */
+    const char *directory;        /* *.yaml, in the order of their names */
     const char *const *endpoints; /* index = the number that routes get; "onus" is always there */
     uint32_t endpoints_count;
-    uint32_t counter_slots_max; /* 0: not compared with what the counters may need */
+    uint32_t cards_max, counter_slots_max; /* 0: not compared with what the counters may need */
 };
 
 /* NULL when the report has an error. */
@@ -110,9 +113,10 @@ void rules_free(struct rules *rules); /* NULL is allowed */
 
 /* SHA-256 of what the set means: the same files with other comments or blanks have the same. */
 const uint8_t *rules_hash(const struct rules *rules); /* RULES_HASH_BYTES */
-uint64_t rules_id(const struct rules *rules);         /* its first 8 bytes, big endian: the journal */
+uint64_t rules_id(const struct rules *rules); /* its first 8 bytes, big endian: the journal */
 
-/* ---- for people -------------------------------------------------------------------------------- */
+/* ---- for people --------------------------------------------------------------------------------
+ */
 
 enum rule_row_kind { RULE_ROW_LIST, RULE_ROW_LIMIT, RULE_ROW_ROUTE };
 struct rule_row { /* texts live as long as the set */
