@@ -87,12 +87,13 @@ uint32_t thread_round(struct thread *thread, int64_t wait_until_ns)
         must(id < thread->agents_count);
         thread->agents[id]->ops->event(thread->agents[id], &thread->events[i]);
     }
-    uint32_t work = events_count;
+    uint32_t work = 0;
     for (uint32_t i = 0; i < thread->agents_count; i++) {
         work += thread->agents[i]->ops->turn(thread->agents[i]);
     }
     thread->turns_count++;
-    return work;
+    thread->is_idle = work == 0;
+    return work + events_count;
 }
 
 /* Waits at most until the next deadline or the guard; 0 when there is something to do right now. */
@@ -138,16 +139,16 @@ void thread_run(struct thread *thread)
     }
     (void)pthread_setname_np(pthread_self(), thread->name);
     pin(thread);
-    uint32_t work = 1;
+    thread->is_idle = false;
     int64_t busy_since_ns = thread->clock.now_ns;
     while (!atomic_load_explicit(&thread->stop, memory_order_relaxed)) {
         bool by_guard = false;
         int64_t spin_ns = (int64_t)thread->spin_us * NS_PER_US;
-        bool spinning = work > 0 || thread->clock.now_ns - busy_since_ns < spin_ns;
+        /* Events that gave nobody work (a send has ended) are no reason to look again. */
+        bool spinning = !thread->is_idle || thread->clock.now_ns - busy_since_ns < spin_ns;
         int64_t until_ns = spinning ? 0 : sleep_until(thread, &by_guard);
         int64_t before_ns = thread->clock.now_ns;
-        work = thread_round(thread, until_ns);
-        if (work > 0) {
+        if (thread_round(thread, until_ns) > 0) {
             busy_since_ns = thread->clock.now_ns;
             if (until_ns == 0 && thread->clock.now_ns - before_ns > thread->stall_max_ns) {
                 thread->stall_max_ns = thread->clock.now_ns - before_ns;

@@ -53,6 +53,7 @@ struct thread {
     _Atomic bool stop;
     struct io_event *events; /* LIMIT_IO_EVENTS_MAX */
     bool io_quiet;           /* the last wait ended without an event or a wake */
+    bool is_idle;            /* in the last round every agent's turn returned 0 */
     uint64_t turns_count, sleeps_count, guard_found_count;
     int64_t stall_max_ns;
 };

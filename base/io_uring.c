@@ -163,9 +163,11 @@ static uint32_t op_wait(struct io *io, int64_t deadline_ns, struct io_event *eve
     uint32_t count = take_ready(u, events, events_max);
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0;
+    /* A wake may stand for finished writes: they must fit behind it. */
+    uint32_t behind = u->has_writer && events_max > URING_WRITES_MAX ? URING_WRITES_MAX : 0;
     io_uring_for_each_cqe(&u->ring, head, cqe)
     {
-        if (count == events_max) {
+        if (count + behind >= events_max) {
             break;
         }
         count += event_of(u, cqe, &events[count]);

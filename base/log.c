@@ -239,6 +239,7 @@ void log_write(enum log_level level, const char *event, const struct log_field *
 void log_thread_init(const char *thread_name)
 {
     struct log_ring *ring = mem_take(MEM_PLAIN, sizeof *ring, "log ring");
+    memset(ring, 0, sizeof *ring); /* the first records must not pay for page faults */
     size_t size = strnlen(thread_name, sizeof ring->thread - 1);
     memcpy(ring->thread, thread_name, size);
     uint32_t index = atomic_fetch_add(&rings_count, 1);

@@ -287,6 +287,32 @@ Test(io_life, watches_an_eventfd_of_somebody_else)
     close(fd);
 }
 
+/* Two io of one thread stand for the io of two. */
+Test(io_life, an_accepted_socket_moves_to_another_io)
+{
+    char text[256] = "";
+    struct io *first = io, *second = io_uring_create(text, sizeof text);
+    cr_assert_not_null(second, "%s", text);
+    io_socket listener;
+    int client;
+    io_socket near = with_plain_client(&listener, &client);
+    first->ops->release(first, near);
+    io = second;
+    second->ops->adopt(second, near);
+    second->ops->receive(second, 2, near);
+    cr_assert_eq(write(client, "hello", 5), 5);
+    cr_assert_eq(expect(IO_RECEIVE, 2).result, 5);
+    second->ops->close(second, 3, near);
+    (void)expect(IO_CLOSED, 3);
+    io = first; /* the descriptor comes round again */
+    int again = socket(AF_INET, SOCK_STREAM, 0);
+    cr_assert_eq(connect(again, (struct sockaddr *)&where, sizeof where), 0);
+    cr_assert_geq(expect(IO_ACCEPT, 1).socket, 0);
+    second->ops->destroy(second);
+    close(again);
+    close(client);
+}
+
 Test(io_life, carries_ipv6)
 {
     struct io_address six;
