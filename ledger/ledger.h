@@ -97,6 +97,8 @@ struct ledger_board *ledger_board(struct ledger *ledger);
 void ledger_endpoint_bell(struct ledger *ledger, uint16_t endpoint, struct bell *bell);
 /* No new work, all durable, followers told to catch up: true when quiet. */
 bool ledger_drained(const struct ledger *ledger);
+/* The last batch of the run before that survived: 0 = there was none. */
+uint64_t ledger_recovered_batch(const struct ledger *ledger);
 void ledger_close(struct ledger *ledger);
 const uint8_t *ledger_hash_key(const struct ledger *ledger); /* 16 bytes, of the data directory */
 

@@ -50,6 +50,7 @@ struct ledger {
     struct ledger_plan *plan;
     struct ring *waiting; /* verdicts, oldest first */
     uint64_t batch_last;  /* newest batch that holds a record: what an answer may rest on */
+    uint64_t recovered_batch; /* last one of the run before that survived */
     uint64_t batch_known; /* durable, as of the last look */
     uint32_t sender_next; /* whose commands are taken first */
     bool is_attached, is_blocked, is_failed;
