@@ -137,8 +137,7 @@ enum hsm_module_err hsm_module_login(struct hsm_module *module, const char *labe
     }
     module->has_session = true;
     /* The module does not write to the PIN, but its interface is not const. */
-    result =
-        module->call->C_Login(module->session, CKU_USER, (CK_UTF8CHAR *)(uintptr_t)pin, pin_size);
+    result = module->call->C_Login(module->session, CKU_USER, (CK_UTF8CHAR *)pin, pin_size);
     if (result == CKR_OK || result == CKR_USER_ALREADY_LOGGED_IN) {
         return HSM_MODULE_OK;
     }

@@ -62,12 +62,12 @@ bool hsm_objects_list(struct hsm_module *module, struct hsm_object *objects,
 static CK_MECHANISM gcm(CK_GCM_PARAMS *parameters, const uint8_t *nonce, const char *bound)
 {
     *parameters = (CK_GCM_PARAMS){
-        .pIv = (uint8_t *)(uintptr_t)nonce, /* only read */
+        .pIv = (uint8_t *)nonce, /* only read */
         .ulIvLen = NONCE_BYTES,
-        .ulIvBits = NONCE_BYTES * 8,
-        .pAAD = (uint8_t *)(uintptr_t)bound,
+        .ulIvBits = (CK_ULONG)NONCE_BYTES * 8,
+        .pAAD = (uint8_t *)bound,
         .ulAADLen = strlen(bound),
-        .ulTagBits = TAG_BYTES * 8,
+        .ulTagBits = (CK_ULONG)TAG_BYTES * 8,
     };
     return (CK_MECHANISM){CKM_AES_GCM, parameters, sizeof *parameters};
 }
@@ -87,7 +87,7 @@ bool hsm_storage_wrap(struct hsm_module *module, CK_OBJECT_HANDLE storage,
     CK_MECHANISM mechanism = gcm(&parameters, wrapped->bytes, bound);
     return module->call->C_GenerateRandom(module->session, wrapped->bytes, NONCE_BYTES) == CKR_OK &&
            module->call->C_EncryptInit(module->session, &mechanism, storage) == CKR_OK &&
-           module->call->C_Encrypt(module->session, (uint8_t *)(uintptr_t)key, HSM_DATA_KEY_BYTES,
+           module->call->C_Encrypt(module->session, (uint8_t *)key, HSM_DATA_KEY_BYTES,
                                    wrapped->bytes + NONCE_BYTES, &size) == CKR_OK &&
            size == HSM_DATA_KEY_BYTES + TAG_BYTES;
 }
@@ -101,11 +101,11 @@ bool hsm_storage_unwrap(struct hsm_module *module, CK_OBJECT_HANDLE storage,
     CK_ULONG size = sizeof out;
     bind_text(wrapped, bound);
     CK_MECHANISM mechanism = gcm(&parameters, wrapped->bytes, bound);
-    bool opened = module->call->C_DecryptInit(module->session, &mechanism, storage) == CKR_OK &&
-                  module->call->C_Decrypt(module->session,
-                                          (uint8_t *)(uintptr_t)(wrapped->bytes + NONCE_BYTES),
-                                          HSM_WRAPPED_BYTES - NONCE_BYTES, out, &size) == CKR_OK &&
-                  size == HSM_DATA_KEY_BYTES;
+    bool opened =
+        module->call->C_DecryptInit(module->session, &mechanism, storage) == CKR_OK &&
+        module->call->C_Decrypt(module->session, (uint8_t *)(wrapped->bytes + NONCE_BYTES),
+                                HSM_WRAPPED_BYTES - NONCE_BYTES, out, &size) == CKR_OK &&
+        size == HSM_DATA_KEY_BYTES;
     if (opened) {
         memcpy(key, out, HSM_DATA_KEY_BYTES);
     }

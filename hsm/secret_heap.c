@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAP_BYTES    (256u * 1024u)
+#define HEAP_BYTES    ((size_t)256 * 1024)
 #define HEADER_BYTES  16u
 #define GRANULE_BYTES 16u
 

@@ -265,7 +265,7 @@ static CK_RV create(struct making *m, const char *label, bool decrypts, const ui
     CK_ATTRIBUTE attributes[] = {
         {CKA_CLASS, &class, sizeof class},
         {CKA_KEY_TYPE, &type, sizeof type},
-        {CKA_LABEL, (char *)(uintptr_t)label, strlen(label)},
+        {CKA_LABEL, (char *)label, strlen(label)},
         {CKA_TOKEN, &yes, sizeof yes},
         {CKA_PRIVATE, &yes, sizeof yes},
         {CKA_SENSITIVE, &yes, sizeof yes},
@@ -286,7 +286,7 @@ static CK_RV create(struct making *m, const char *label, bool decrypts, const ui
         /* The last ones differ: */
         {CKA_ID, kcv, value == NULL ? 0 : sizeof kcv},
         value == NULL ? (CK_ATTRIBUTE){CKA_VALUE_LEN, &aes_size, sizeof aes_size}
-                      : (CK_ATTRIBUTE){CKA_VALUE, (uint8_t *)(uintptr_t)value, value_size},
+                      : (CK_ATTRIBUTE){CKA_VALUE, (uint8_t *)value, value_size},
     };
     CK_OBJECT_HANDLE handle = 0;
     CK_MECHANISM generate = {CKM_AES_KEY_GEN, NULL, 0};

@@ -8,8 +8,9 @@
 #include "tests/hsm/scratch.h"
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #define WAIT_NS (60 * NS_PER_S)
 #define LONG_NS (30 * NS_PER_S) /* a deadline that an answer does not reach */
@@ -391,5 +392,15 @@ Test(refused_start, keys_that_are_missing_or_others)
 
 Test(refused_start, hsmd_alone_says_who_starts_it)
 {
-    cr_assert_eq(WEXITSTATUS(system(HSM_TEST_PROGRAM " 2>/dev/null </dev/null")), 2);
+    char name[] = "hsmd";
+    char *arguments[] = {name, NULL};
+    posix_spawn_file_actions_t actions;
+    pid_t process_id;
+    int status;
+    cr_assert_eq(posix_spawn_file_actions_init(&actions), 0);
+    cr_assert_eq(posix_spawn_file_actions_addclosefrom_np(&actions, 3), 0);
+    cr_assert_eq(posix_spawn(&process_id, HSM_TEST_PROGRAM, &actions, NULL, arguments, environ), 0);
+    cr_assert_eq(waitpid(process_id, &status, 0), process_id);
+    cr_assert_eq(WEXITSTATUS(status), 2);
+    (void)posix_spawn_file_actions_destroy(&actions);
 }
