@@ -6,7 +6,7 @@
  * in flight, and its answers leave when it has ended. */
 #include "bench/bench.h"
 #include "bench/durable.h"
-#include "bench/options.h"
+#include "sims/options.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>

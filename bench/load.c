@@ -10,8 +10,8 @@
 #include "bench/load.h"
 
 #include "bench/bench.h"
-#include "bench/options.h"
 #include "bench/wire.h"
+#include "sims/options.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

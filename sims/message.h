@@ -7,6 +7,7 @@
 #define SIMS_MESSAGE_H
 
 #include "iso8583/build.h"
+#include "iso8583/mti.h"
 #include "iso8583/parse.h"
 #include <jansson.h>
 

@@ -1,5 +1,5 @@
 /* options.c - see options.h. */
-#include "bench/options.h"
+#include "sims/options.h"
 
 #include <errno.h>
 #include <stdio.h>

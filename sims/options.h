@@ -1,6 +1,6 @@
-/* options.h - `--name VALUE` arguments of ringbench as rows of a table. */
-#ifndef BENCH_OPTIONS_H
-#define BENCH_OPTIONS_H
+/* options.h - `--name VALUE` arguments as rows of a table. */
+#ifndef SIMS_OPTIONS_H
+#define SIMS_OPTIONS_H
 
 #include "base/base.h"
 
