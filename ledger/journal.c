@@ -18,9 +18,12 @@ static bool seal_due(const struct journal *journal)
            journal->options.clock->now_ns - journal->last_durable_ns >= JOURNAL_SEAL_AFTER_NS;
 }
 
+static void note_time(struct journal *journal);
+
 uint32_t journal_turn(struct journal *journal)
 {
     uint32_t work = 0;
+    note_time(journal);
     journal_count_free(journal);
     if (!journal->failed && !journal->in_flight) {
         struct journal_place place;
@@ -63,17 +66,28 @@ void journal_written(struct journal *journal)
     const struct journal_frame *frame = (const struct journal_frame *)journal->writing->data;
     must(journal->to_mirror == NULL);
     journal->in_flight = false;
+    journal->is_untimed = true;
     journal->last_durable_ns = journal->options.clock->now_ns;
     journal->sealed = frame->records_count == 0;
     atomic_store_explicit(&journal->durable, frame->batch, memory_order_release);
+    journal->to_mirror = journal->writing;
+    journal->writing = NULL;
+}
+
+/* The clock is that of the turn in which the write was found ended. */
+static void note_time(struct journal *journal)
+{
+    if (!journal->is_untimed) {
+        return;
+    }
+    journal->is_untimed = false;
+    journal->last_durable_ns = journal->options.clock->now_ns;
     if (journal->options.metrics != NULL) {
         metric_add(journal->options.metrics, METRIC_journal_batches, 1);
         metric_add(journal->options.metrics, METRIC_journal_bytes, journal->writing_bytes);
         metric_observe(journal->options.metrics, METRIC_journal_write_us,
                        (journal->last_durable_ns - journal->writing_since_ns) / NS_PER_US);
     }
-    journal->to_mirror = journal->writing;
-    journal->writing = NULL;
 }
 
 /* ---- closing a batch ------------------------------------------------------------------------- */

@@ -64,6 +64,7 @@ struct journal {
     int64_t writing_since_ns;
     struct journal_buffer *to_mirror; /* durable, not yet shown to the followers */
     int64_t last_durable_ns;
+    bool is_untimed; /* durable since the clock was last read: an event comes before its turn */
     bool sealed; /* the last durable frame has no records */
     bool began;  /* the EPOCH frame is written */
 

@@ -117,7 +117,7 @@ bool lmdb_env_open(struct lmdb_env *env, const struct store_options *options,
                    uint32_t dbis_count, char *text, size_t text_size)
 {
     const char *slash = strrchr(options->path, '/');
-    env->name = slash != NULL ? slash + 1 : options->path; /* the caller's path stays */
+    (void)snprintf(env->name, sizeof env->name, "%.40s", slash != NULL ? slash + 1 : options->path);
     const char *what = "creating the environment";
     int code = mdb_env_create(&env->env);
     if (code != 0) {

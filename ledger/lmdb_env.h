@@ -16,7 +16,7 @@ struct lmdb_env {
     MDB_dbi mark;     /* "mark": one row */
     MDB_txn *txn;     /* the open write transaction, or NULL */
     char *text;       /* of the store */
-    const char *name; /* last part of the path: "ref.mdb" */
+    char name[48]; /* last part of the path: "ref.mdb" */
 };
 
 /* Opens and makes the trees; `dbis` of them, with names and flags. */

@@ -73,10 +73,10 @@ static bool close_intents(struct ledger_state *state, struct journal *journal,
     }
 }
 
-bool ledger_recover(struct ledger_state *state, struct journal *journal,
-                    struct followers *followers, struct state_store *store,
-                    const struct clock *clock, struct ledger_recovered *recovered, char *text,
-                    size_t text_size)
+bool ledger_recover_rows(struct ledger_state *state, struct journal *journal,
+                         const struct journal_cursor *cursors, uint32_t cursors_count,
+                         struct state_store *store, struct ledger_recovered *recovered, char *text,
+                         size_t text_size)
 {
     struct store_mark mark = store->ops->mark(store);
     struct recovery recovery = {.state = state, .recovered = recovered, .seen = mark.seen};
@@ -85,13 +85,25 @@ bool ledger_recover(struct ledger_state *state, struct journal *journal,
         (void)snprintf(text, text_size, "%s", store->text);
         return false;
     }
-    struct journal_cursor cursors[FOLLOWERS_COUNT];
-    followers_cursors(followers, cursors);
-    if (!journal_recover(journal, cursors, FOLLOWERS_COUNT, recovered->checkpoint_batch, apply,
-                         &recovery, &recovered->journal, text, text_size)) {
+    if (!journal_recover(journal, cursors, cursors_count, mark.batch, apply, &recovery,
+                         &recovered->journal, text, text_size)) {
         return false;
     }
     rebuild(&recovery);
+    return true;
+}
+
+bool ledger_recover(struct ledger_state *state, struct journal *journal,
+                    struct followers *followers, struct state_store *store,
+                    const struct clock *clock, struct ledger_recovered *recovered, char *text,
+                    size_t text_size)
+{
+    struct journal_cursor cursors[FOLLOWERS_COUNT];
+    followers_cursors(followers, cursors);
+    if (!ledger_recover_rows(state, journal, cursors, FOLLOWERS_COUNT, store, recovered, text,
+                             text_size)) {
+        return false;
+    }
     /* Room for the epoch, for the intents that are open, and for serving. */
     bool is_tight = journal_free_bytes(journal) < journal_capacity_bytes(journal) / 2;
     if (is_tight && !followers_catch_up(followers, text, text_size)) {

@@ -18,6 +18,11 @@ struct ledger_recovered {
     uint64_t records_count; /* applied behind the checkpoint */
     uint64_t intents_count; /* records that made open intents unknown */
 };
+/* The first half, which writes nothing: the state as of the journal's end. For tools too. */
+NODISCARD bool ledger_recover_rows(struct ledger_state *state, struct journal *journal,
+                                   const struct journal_cursor *cursors, uint32_t cursors_count,
+                                   struct state_store *store, struct ledger_recovered *recovered,
+                                   char *text, size_t text_size);
 /* False: `text` says what is wrong and where; nothing may be served. */
 NODISCARD bool ledger_recover(struct ledger_state *state, struct journal *journal,
                               struct followers *followers, struct state_store *store,
