@@ -85,6 +85,12 @@ struct hsm_client *hsm_client_create(struct hsm_shared *shared, uint32_t client_
 /* ---- submitting --------------------------------------------------------------------------------
  */
 
+static void set_breaker(struct lane *lane, bool is_open)
+{
+    lane->is_open = is_open;
+    atomic_store_explicit(&lane->shared->breaker_is_open, is_open, memory_order_relaxed);
+}
+
 static bool lane_is_usable(struct client *client, uint32_t instance)
 {
     struct lane *lane = &client->lanes[instance];
@@ -96,7 +102,7 @@ static bool lane_is_usable(struct client *client, uint32_t instance)
         if (atomic_load_explicit(&line->beats_count, memory_order_relaxed) == lane->beats_at_open) {
             return false;
         }
-        lane->is_open = false;
+        set_breaker(lane, false);
         lane->timeouts_in_row = TIMEOUTS_TO_OPEN - 1;
     }
     if (lane->submitted - lane->seen_taken >= HSM_LANE_JOBS) {
@@ -231,7 +237,9 @@ static uint32_t drain_lane(struct client *client, struct lane *lane, struct hsm_
         struct hsm_response response = lane->shared->responses[lane->drained & (HSM_LANE_JOBS - 1)];
         lane->drained++;
         lane->timeouts_in_row = 0;
-        lane->is_open = false;
+        if (lane->is_open) {
+            set_breaker(lane, false);
+        }
         if (response.index >= HSM_CLIENT_JOBS_MAX) {
             continue;
         }
@@ -250,7 +258,7 @@ static uint32_t drain_lane(struct client *client, struct lane *lane, struct hsm_
 static void note_timeout(struct client *client, struct lane *lane, uint32_t instance)
 {
     if (++lane->timeouts_in_row >= TIMEOUTS_TO_OPEN && !lane->is_open) {
-        lane->is_open = true;
+        set_breaker(lane, true);
         lane->beats_at_open = atomic_load_explicit(
             &client->shared->area->instances[instance].beats_count, memory_order_relaxed);
     }

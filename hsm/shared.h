@@ -48,6 +48,7 @@ _Static_assert(sizeof(struct hsm_response) == 16, "four a cache line");
 
 struct hsm_lane {
     _Alignas(64) _Atomic uint32_t submitted; /* by the client */
+    _Atomic uint32_t breaker_is_open;        /* by the client; for the status */
     _Alignas(64) _Atomic uint32_t taken;     /* by hsmd */
     _Alignas(64) _Atomic uint32_t answered;  /* by hsmd */
     _Alignas(64) _Atomic uint32_t drained;   /* by the client */

@@ -473,6 +473,11 @@ struct hsm_instance_status hsm_supervisor_status(const struct hsm_supervisor *su
         .proved_ns = atomic_load(&line->beat_ns),
         .memory_locked = atomic_load(&line->memory_locked) != 0,
     };
+    struct hsm_area *area = supervisor->shared.area;
+    for (uint32_t i = 0; i < area->clients_count; i++) {
+        status.breakers_open_count +=
+            atomic_load(&hsm_area_lane(area, i, instance)->breaker_is_open) != 0;
+    }
     memcpy(status.text, line->text, sizeof status.text);
     status.text[sizeof status.text - 1] = '\0';
     return status;

@@ -64,6 +64,7 @@ struct hsm_instance_status { /* for `status` and `hsm status`; each number for i
     uint64_t jobs_count, errors_count; /* of all its lives */
     int64_t proved_ns;                 /* boot time of its last proof by a real operation */
     bool memory_locked;                /* mlockall() was granted */
+    uint32_t breakers_open_count;      /* clients that do not use it until it has proved itself */
     char text[HSM_TEXT_BYTES];         /* the last error, one sentence; "" */
 };
 uint32_t hsm_supervisor_instances(const struct hsm_supervisor *supervisor);

@@ -14,7 +14,7 @@
 #include "hsm/supervisor.h"
 
 struct hsm_token_key {
-    struct hsm_key key; /* label, use, expected KCV (must be given) */
+    struct hsm_key key; /* label, use, expected KCV (all zero: not compared) */
     const char *hex;    /* clear value, 32 or 48 hex characters; NULL: it must be there already */
 };
 

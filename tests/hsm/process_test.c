@@ -237,8 +237,10 @@ Test(process, a_stopped_hsmd_costs_the_deadline_and_then_nothing)
         cr_assert_geq(now_ns(), job.deadline_ns);
     }
     cr_assert_eq(refused_count, 3, "five deadlines in a row open the breaker: %u", refused_count);
+    cr_assert_eq(hsm_supervisor_status(supervisor, 0).breakers_open_count, 1);
     cr_assert_eq(kill(process_id, SIGCONT), 0);
     assert_all(ask_until_answered(100), HSM_OK);
+    cr_assert_eq(hsm_supervisor_status(supervisor, 0).breakers_open_count, 0);
     cr_assert_eq(hsm_supervisor_status(supervisor, 0).process_id, process_id, "it was left alone");
 }
 
@@ -271,6 +273,47 @@ Test(process, a_killed_hsmd_is_started_again)
     cr_assert_neq(status.process_id, process_id);
     cr_assert_geq(status.restarts_count, 1);
     cr_assert_eq(status.state, HSM_INSTANCE_READY);
+}
+
+Test(process, kills_under_load_lose_answers_but_never_falsify_one)
+{
+    enum { JOBS = 64, KILLS = 4, ROUNDS_PER_KILL = 30 };
+    uint64_t token = 0, right_count = 0;
+    for (uint32_t round = 0; round < KILLS * ROUNDS_PER_KILL; round++) {
+        struct hsm_result results[JOBS];
+        bool seen[JOBS] = {false};
+        uint32_t submitted = 0;
+        uint64_t first = token;
+        for (; submitted < JOBS; submitted++, token++) {
+            int64_t deadline_ns = now_ns() + 100 * NS_PER_MS;
+            struct hsm_job job =
+                token % 2 == 0 ? demo_job(token, deadline_ns, ALL) : wrong_job(token, deadline_ns);
+            if (!hsm_submit(client, &job)) {
+                break;
+            }
+        }
+        hsm_flush(client);
+        if (round % ROUNDS_PER_KILL == ROUNDS_PER_KILL / 2) {
+            int32_t process_id = hsm_supervisor_status(supervisor, 0).process_id;
+            cr_assert(process_id == 0 || kill(process_id, SIGKILL) == 0);
+        }
+        collect(results, submitted);
+        for (uint32_t i = 0; i < submitted; i++) {
+            uint64_t which = results[i].token - first;
+            cr_assert_lt(which, submitted);
+            cr_assert_not(seen[which]);
+            seen[which] = true;
+            if (results[i].status == HSM_OK) {
+                assert_all(results[i], results[i].token % 2 == 0 ? HSM_OK : HSM_WRONG);
+                right_count++;
+            } else {
+                assert_all(results[i], HSM_UNAVAILABLE);
+            }
+        }
+        cr_assert_eq(hsm_deadline(client), INT64_MAX);
+    }
+    cr_assert_gt(right_count, 0);
+    assert_all(ask_until_answered(token), HSM_OK);
 }
 
 Test(process, hsmd_ends_with_its_daemon)

@@ -95,6 +95,17 @@ Test(token, a_key_that_is_not_what_it_says_is_refused)
     }
 }
 
+Test(token, a_key_without_a_given_check_value_is_taken_with_its_own)
+{
+    struct hsm_token_key key = demo_keys[DEMO_CVK];
+    struct rows rows;
+    memset(key.key.kcv, 0, sizeof key.key.kcv);
+    cr_assert_eq(init(&key, 1, &rows), HSM_TOKEN_OK, "%s", text);
+    cr_assert_str_eq(rows.rows[0].kcv, "26777F");
+    cr_assert_eq(init(&key, 1, &rows), HSM_TOKEN_OK, "%s", text);
+    cr_assert_not(rows.rows[0].created);
+}
+
 Test(token, another_key_under_the_same_label_is_refused)
 {
     struct rows rows;
