@@ -58,11 +58,8 @@ static void hear(struct mix *mix, struct mix_step *step, const struct mix_step *
     mix_check_answer(mix, step, request);
 }
 
-static void play_message(struct mix *mix, struct mix_step *step)
+static void say_and_hear(struct mix *mix, struct mix_step *step)
 {
-    if (!mix_build(mix, step)) {
-        return;
-    }
     step->sent_ns = now_ns();
     if (!caller_say(caller_of(mix, step), (struct span){step->sent, step->sent_size})) {
         mix_problem(step, "the connection is gone");
@@ -73,6 +70,34 @@ static void play_message(struct mix *mix, struct mix_step *step)
         return;
     }
     hear(mix, step, step);
+}
+
+static void play_message(struct mix *mix, struct mix_step *step)
+{
+    if (!mix_build(mix, step)) {
+        return;
+    }
+    if (json_is_true(json_object_get(step->row, "unsent"))) {
+        (void)snprintf(step->decision, sizeof step->decision, "unsent");
+        return;
+    }
+    say_and_hear(mix, step);
+}
+
+/* The very bytes of a step that was built and not sent. */
+static void play_delivery(struct mix *mix, struct mix_step *step)
+{
+    const char *name = json_string_value(json_object_get(step->row, "deliver"));
+    const struct mix_step *from = mix_find(mix, name);
+    if (from == NULL || from->fields == NULL) {
+        mix_problem(step, "there is no message of \"%s\"", name);
+        return;
+    }
+    memcpy(step->mti, from->mti, sizeof step->mti);
+    memcpy(step->sent, from->sent, from->sent_size);
+    step->sent_size = from->sent_size;
+    step->fields = json_incref(from->fields);
+    say_and_hear(mix, step);
 }
 
 static void play_control(struct mix *mix, struct mix_step *step)
@@ -135,6 +160,8 @@ static void play(struct mix *mix, struct mix_step *step)
         play_control(mix, step);
     } else if (json_object_get(step->row, "settle") != NULL) {
         play_settle(mix, step);
+    } else if (json_object_get(step->row, "deliver") != NULL) {
+        play_delivery(mix, step);
     } else if (json_object_get(step->row, "wait") != NULL) {
         play_wait(mix, step);
     } else {
@@ -142,7 +169,8 @@ static void play(struct mix *mix, struct mix_step *step)
     }
     pause_ms(json_integer_value(json_object_get(step->row, "pause_ms")));
     mix_check_effect(mix, step);
-    if (step->fields != NULL && !json_is_true(json_object_get(step->row, "later"))) {
+    if (step->fields != NULL && step->sent_ns != 0 &&
+        !json_is_true(json_object_get(step->row, "later"))) {
         mix_check_records(mix, step);
     }
 }

@@ -108,6 +108,19 @@ static void check_presence(struct mix_step *step, const struct iso_msg *request,
     }
 }
 
+/* "@step": what that step's answer has there. */
+static const char *value_in_answer_of(struct mix *mix, const char *name, const char *path,
+                                      char *out, size_t out_size)
+{
+    const struct mix_step *step = mix_find(mix, name);
+    struct iso_msg answer;
+    bool found = step != NULL &&
+                 iso_parse(mix->dialect, (struct span){step->answer, step->answer_size}, &answer,
+                           NULL) == ISO_OK &&
+                 value_of(mix, &answer, path, out, out_size);
+    return found ? out : "";
+}
+
 static void check_expected(struct mix *mix, struct mix_step *step, const struct iso_msg *answer)
 {
     const char *path;
@@ -117,6 +130,10 @@ static void check_expected(struct mix *mix, struct mix_step *step, const struct 
         char value[1024] = "";
         bool found = value_of(mix, answer, path, value, sizeof value);
         const char *text = json_string_value(wanted);
+        char other[1024] = "";
+        if (text != NULL && text[0] == '@') {
+            text = value_in_answer_of(mix, text + 1, path, other, sizeof other);
+        }
         if (text == NULL && found) {
             mix_problem(step, "field %s is there: %s", path, value);
         } else if (text != NULL && !found) {

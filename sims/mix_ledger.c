@@ -165,6 +165,9 @@ void mix_check_effect(struct mix *mix, struct mix_step *step)
     const char *name;
     json_t *value;
     struct mix_account *card = find_account(mix, step->account);
+    if (json_is_string(json_object_get(step->row, "effect"))) {
+        return; /* "any": it is looked at in a later step, from the same start */
+    }
     if (card != NULL) {
         check_account(mix, step, card);
     }

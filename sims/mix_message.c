@@ -238,5 +238,10 @@ bool mix_build(struct mix *mix, struct mix_step *step)
         return false;
     }
     corrupt(mix, step);
+    const char *more = text_of(step, "append");
+    if (more != NULL && step->sent_size + strlen(more) <= sizeof step->sent) {
+        memcpy(step->sent + step->sent_size, more, strlen(more));
+        step->sent_size += (uint32_t)strlen(more);
+    }
     return step->problem[0] == 0;
 }
