@@ -7,6 +7,7 @@
 #include "hsm/hsm.h"
 #include "hsm/seal.h"
 #include "ledger/follower.h"
+#include "ledger/shard.h"
 #include "rules/rules.h"
 #include "switch/worker.h"
 #include "tests/sim/hsm_sim.h"
@@ -32,7 +33,6 @@ struct host {
     struct disk_sim *disk_sim;
     struct state_store *state;
     struct ledger_ref *ref;
-    struct hsm_data_keys data_keys;
     struct iso_dialect *dialect;
     struct rules *rules_set;
     const struct rules *_Atomic rules;
@@ -46,6 +46,10 @@ struct host {
     struct worker *worker;
     struct ledger_ref_reader *reader;
     struct board *board;
+    struct hsm_card_keys *card_keys; /* with the seal, made once: their memory is never given back */
+    struct hsm_seal *seal;
+    struct metric_block *metrics;
+    struct hsm_client *hsm;
     uint32_t memory_mark;
     uint64_t generation; /* of the boot: writes of an earlier one are nobody's */
     uint64_t boots_count;
@@ -54,6 +58,19 @@ struct host {
     jmp_buf crash;
     char text[512];
 };
+
+/* The demo's public keys (contract section 3). */
+enum { KEY_ZPK, KEY_CVK, KEY_PVK };
+static const struct hsm_token_key keys[] = {
+    [KEY_ZPK] = {{"zpk-acquirer", HSM_KEY_ZONE_PIN, {0x66, 0x6E, 0xA8}},
+                 "ECC25208B6FD2023E9767A5489BC9415"},
+    [KEY_CVK] = {{"cvk-990001", HSM_KEY_CVK, {0x26, 0x77, 0x7F}}, "6D61BA0EAED6548F1A86086208A886AB"},
+    [KEY_PVK] = {{"pvk-990001", HSM_KEY_PVK, {0xF5, 0x05, 0xB7}}, "D9867045BC1343B3025D7A0EE3BC2AE9"},
+};
+static const struct hsm_sim_faults hsm_faults = {.delay_min_ns = 50 * NS_PER_US,
+                                                 .delay_max_ns = 20 * NS_PER_MS,
+                                                 .late_percent = 2,
+                                                 .unavailable_percent = 2};
 
 /* ---- the disk ---------------------------------------------------------------------------------- */
 
@@ -123,7 +140,8 @@ void host_crash(struct host *host, const char *why)
         host->reader->ops->close(host->reader);
         host->reader = NULL;
     }
-    hsm_sim_crash();
+    hsm_sim_destroy(host->hsm);
+    host->hsm = NULL;
     host->io->ops->destroy(host->io);
     mem_release_to(host->memory_mark);
 }
@@ -175,7 +193,7 @@ static struct worker *create_worker(struct host *host)
     static const char *const names[] = {"acquirer", "demo-a", "demo-b"};
     static const char *const addresses[] = {SIM_SCHEME_A, SIM_SCHEME_B};
     for (uint32_t i = 0; i < 3; i++) {
-        parties[i] = (struct worker_party){.window = 256, .zone_pin_key = HSM_SIM_ZPK};
+        parties[i] = (struct worker_party){.window = 256, .zone_pin_key = KEY_ZPK};
         memcpy(parties[i].name, names[i], strlen(names[i]) + 1);
     }
     for (uint32_t i = 0; i < SIM_ENDPOINTS; i++) {
@@ -192,18 +210,18 @@ static struct worker *create_worker(struct host *host)
     const struct worker_options options = {
         .workers_count = 1, .txns_max = 512, .links_max = 16, .seed = host->options.seed,
         .journal_slow_ns = 250 * NS_PER_MS, .hsm_deadline_ns = 500 * NS_PER_MS,
-        .issuer = {.bins = {"990001"}, .bins_count = 1, .currency = 398, .cvk = HSM_SIM_CVK,
-                   .pvk = HSM_SIM_PVK},
+        .issuer = {.bins = {"990001"}, .bins_count = 1, .currency = 398, .cvk = KEY_CVK,
+                   .pvk = KEY_PVK},
         .listeners = listeners, .parties = parties, .endpoints = endpoints,
         .listeners_count = 1, .parties_count = 3, .endpoints_count = SIM_ENDPOINTS,
         .port = ledger_port(host->ledger, 0), .ledger_board = ledger_board(host->ledger),
         .shard = ledger_agent(host->ledger), .hash_key = ledger_hash_key(host->ledger),
         .ref = host->reader,
-        .hsm = hsm_sim_client(host->world),
-        .card_keys = hsm_card_keys_create(&host->data_keys),
-        .seal = hsm_seal_create(&host->data_keys, sim_next(sim_world_random(host->world))),
+        .hsm = host->hsm,
+        .card_keys = host->card_keys,
+        .seal = host->seal,
         .rules = &host->rules, .board = host->board,
-        .metrics = metric_block_create("sim"),
+        .metrics = host->metrics,
         .crash_point = crash_point, .crash_context = host,
     };
     return worker_create(&options);
@@ -216,7 +234,7 @@ static bool boot(struct host *host)
     host->clock_source = sim_world_clock(host->world);
     clock_start(&host->recovery_clock, &host->clock_source);
     const struct ledger_stores stores = {disk_sim_disk(host->disk_sim), host->state, host->ref};
-    host->ledger = ledger_open(&options, &stores, &host->recovery_clock, metric_block_create("sim"),
+    host->ledger = ledger_open(&options, &stores, &host->recovery_clock, host->metrics,
                                host->text, sizeof host->text);
     if (host->ledger == NULL) {
         return false;
@@ -225,6 +243,8 @@ static bool boot(struct host *host)
     thread_init(&host->thread, "sim", &host->clock_source);
     host->thread.io = host->thread.bell.io = host->io;
     host->reader = host->ref->ops->reader(host->ref, &host->thread.clock);
+    host->hsm = hsm_sim_create(&host->clock_source, sim_world_random(host->world), keys, countof(keys),
+                               &hsm_faults);
     host->worker = create_worker(host);
     thread_add(&host->thread, worker_agent(host->worker));
     thread_add(&host->thread, ledger_agent(host->ledger));
@@ -273,9 +293,28 @@ bool host_round(struct host *host)
     return true;
 }
 
-void host_spare(struct host *host)
+void host_spare(struct host *host, bool spared)
 {
-    host->is_spared = true;
+    host->is_spared = spared;
+}
+
+bool host_balance(struct host *host, const char *account, int64_t *balance_minor, int64_t *held_minor)
+{
+    struct ledger_state *state = host->ledger->state;
+    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_account); row++) {
+        uint32_t size;
+        const struct ledger_account *a = ledger_state_row(state, LEDGER_TABLE_account, row, &size);
+        const struct ledger_account_name *n =
+            ledger_state_row(state, LEDGER_TABLE_account_name, row, &size);
+        size_t length = strlen(account);
+        if (a->currency != 0 && memcmp(n->name, account, length) == 0 &&
+            (length == sizeof n->name || n->name[length] == ' ' || n->name[length] == 0)) {
+            *balance_minor = a->posted_credit - a->posted_debit;
+            *held_minor = a->pending_debit;
+            return true;
+        }
+    }
+    return false;
 }
 
 int64_t host_deadline(const struct host *host)
@@ -299,13 +338,19 @@ struct host *host_create(struct sim_world *world, const struct host_options *opt
     host->options = *options;
     host->pipe = (struct disk_pipe){{pipe_write}, host};
     host->disk_sim = disk_sim_create(options->seed);
+    static struct hsm_card_keys *card_keys; /* of the simulator's process, not of the simulated one */
+    static struct hsm_seal *seal;
+    static struct metric_block *metrics;
+    if (card_keys == NULL) {
+        card_keys = hsm_card_keys_create(&hsm_sim_data_keys);
+        seal = hsm_seal_create(&hsm_sim_data_keys, options->seed);
+        metrics = metric_block_create("sim");
+    }
+    host->card_keys = card_keys;
+    host->seal = seal;
+    host->metrics = metrics;
     host->state = state_store_memory();
     host->ref = ledger_ref_memory();
-    for (uint32_t i = 0; i < HSM_DATA_KEY_BYTES; i++) {
-        host->data_keys.card_index[0].bytes[i] = (uint8_t)(i * 7 + 1);
-        host->data_keys.data[0].bytes[i] = (uint8_t)(i * 11 + 3);
-    }
-    host->data_keys.card_index[0].id = host->data_keys.data[0].id = 1;
     static struct iso_report iso_report;
     host->dialect = iso_dialect_by_name("iso87-ascii", SIM_CONF_DIRECTORY "/dialects", &iso_report);
     static const char *const endpoints[] = {"demo-a", "demo-b"};
@@ -362,8 +407,6 @@ uint64_t host_boots(const struct host *host)
 
 void host_card_key(struct host *host, const char *pan, struct ledger_card_key *key)
 {
-    uint32_t mark = mem_mark();
-    struct hsm_card_keys *keys = hsm_card_keys_create(&host->data_keys);
-    must(hsm_card_key_make(keys, HSM_KEY_CURRENT, (const uint8_t *)pan, (uint32_t)strlen(pan), key->bytes));
-    mem_release_to(mark);
+    must(hsm_card_key_make(host->card_keys, HSM_KEY_CURRENT, (const uint8_t *)pan,
+                           (uint32_t)strlen(pan), key->bytes));
 }

@@ -36,7 +36,9 @@ const char *host_text(const struct host *host); /* the crash point, or the refus
 bool host_round(struct host *host);
 void host_crash(struct host *host, const char *why);
 /* From now on no named point ends the process. */
-void host_spare(struct host *host);
+void host_spare(struct host *host, bool spared);
+/* Of an account, straight from the shard's rows; false when there is none. */
+bool host_balance(struct host *host, const char *account, int64_t *balance_minor, int64_t *held_minor);
 /* Earliest time at which an agent wants its turn. */
 int64_t host_deadline(const struct host *host);
 

@@ -101,7 +101,8 @@ bool sim_read(const uint8_t *data, uint32_t size, struct sim_message *message)
     }
     memcpy(message->mti, data, 4);
     uint32_t at = (data[4] & 0x80) != 0 ? 20 : 12;
-    for (uint32_t field = 2; field <= (at == 20 ? 128u : 64u); field++) {
+    const uint32_t last = at == 20 ? 128 : 64;
+    for (uint32_t field = 2; field <= last; field++) {
         if ((data[4 + (field - 1) / 8] & 0x80u >> (field - 1) % 8) == 0) {
             continue;
         }

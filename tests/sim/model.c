@@ -840,6 +840,16 @@ void model_resolved(struct model *model, int32_t index)
     }
 }
 
+bool model_is_out(const struct model *model, int32_t txn)
+{
+    return model->txns[txn].state == STATE_OUT;
+}
+
+bool model_is_unknown(const struct model *model, int32_t txn)
+{
+    return model->txns[txn].state == STATE_UNKNOWN;
+}
+
 bool model_balance(const struct model *model, const char *account, int64_t *balance_minor,
                    int64_t *held_minor)
 {

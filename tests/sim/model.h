@@ -52,6 +52,8 @@ struct model_answer model_timeout(struct model *model, int32_t txn);
 /* The scheme acknowledged the reversal of an unknown transaction: its reservation is gone. */
 void model_resolved(struct model *model, int32_t txn);
 
+bool model_is_out(const struct model *model, int32_t txn);
+bool model_is_unknown(const struct model *model, int32_t txn);
 bool model_balance(const struct model *model, const char *account, int64_t *balance_minor,
                    int64_t *held_minor);
 uint32_t model_exceptions(const struct model *model, enum ledger_exception kind);

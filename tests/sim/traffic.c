@@ -216,6 +216,9 @@ static void note_answer(struct acquirer *acquirer, const struct sim_message *ans
     if (strcmp(sim_get(answer, 39), "91") == 0 && strcmp(sim_get(answer, 44), "BUSY") == 0) {
         return; /* not stored: the message is said again */
     }
+    if (strcmp(sim_get(answer, 39), "30") == 0) {
+        return; /* echoes what could be read: not always enough to find the message */
+    }
     for (uint32_t i = acquirer->rows_count; i-- > 0;) {
         struct traffic_row *row = &acquirer->rows[i];
         if (row->state == TRAFFIC_WAITING && answers(answer, &row->message)) {
@@ -308,16 +311,20 @@ static void set_amount(struct acquirer *acquirer, struct sim_message *m)
     sim_set(m, 4, "%012llu", (unsigned long long)(units * 100 + cents[dice(acquirer, countof(cents))]));
 }
 
-static void set_checks(struct acquirer *acquirer, struct sim_message *m)
+/* Card 0 is the contract's k = 1: right and wrong PIN, right CVV2 of the first three cards. */
+static void set_checks(struct acquirer *acquirer, struct sim_message *m, uint32_t card)
 {
+    static const char *const cvv2[] = {"025", "544", "505"};
+    static const uint8_t blocks[3][8] = {{0x11, 0x9D, 0x82, 0xF4, 0x0D, 0xFF, 0x2B, 0x03},
+                                         {0x88, 0x3F, 0xD0, 0x0A, 0x21, 0x63, 0x59, 0xA2},
+                                         {1, 2, 3, 4, 5, 6, 7, 8}};
     if (dice(acquirer, 6) == 0) {
-        sim_set(m, 48, "9203%s", dice(acquirer, 4) == 0 ? "999" : "025");
+        sim_set(m, 48, "9203%s", card < 3 && dice(acquirer, 4) != 0 ? cvv2[card] : "999");
     } else if (dice(acquirer, 8) == 0) {
         sim_set(m, 48, "61011");
     }
-    if (dice(acquirer, 6) == 0) { /* the simulated HSM reads its answer off the block */
-        const uint8_t block[8] = {(uint8_t)dice(acquirer, 3), 1, 2, 3, 4, 5, 6, 7};
-        sim_set_bytes(m, 52, block, 8);
+    if (dice(acquirer, 6) == 0) {
+        sim_set_bytes(m, 52, blocks[card == 0 ? dice(acquirer, 3) : 2], 8);
         sim_set(m, 53, "2001010100000000");
     }
 }
@@ -330,7 +337,7 @@ static void new_request(struct acquirer *acquirer, struct sim_message *m)
     const char *type = types[dice(acquirer, countof(types))];
     begin(acquirer, m, dice(acquirer, 2) == 0 ? "0100" : "0200", type, card);
     set_amount(acquirer, m);
-    set_checks(acquirer, m);
+    set_checks(acquirer, m, card);
     if (strcmp(type, "40") == 0) {
         sim_set(m, 103, "card/%u", (uint32_t)dice(acquirer, TRAFFIC_CARDS + 1));
     }
@@ -420,6 +427,8 @@ static void say_garbage(struct acquirer *acquirer, const struct sim_message *m)
     uint8_t out[4096];
     uint32_t size = sim_write(m, out, sizeof out);
     struct sim_socket *link = link_of(acquirer);
+    acquirer->rows[acquirer->rows_count++] =
+        (struct traffic_row){.message = *m, .state = TRAFFIC_LOST, .repeats = -1};
     if (link != NULL) {
         out[14 + dice(acquirer, 20)] ^= (uint8_t)(1u << dice(acquirer, 8));
         sim_peer_send(link, out, size);

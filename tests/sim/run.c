@@ -1,0 +1,206 @@
+/* run.c - the whole switch under one seed: `sim [--seed N | --seeds A..B] [--messages M] [-v]`.
+ *
+ * A seed is a story: an acquirer and two schemes speak over a simulated network, the process crashes
+ * at named points and starts again on what its disk kept. Watched all along: the plain model says the
+ * same to every command (model.h); after each start the state is the one that the durable commands
+ * make; debits equal credits. At the end, after calm: every message has one answer, repeats have the
+ * same, every attempt without outcome was reversed at the scheme, nothing is left in store and forward.
+ * A seed that fails prints its command line. */
+#include "tests/sim/watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGES_DEFAULT 400u
+#define CALM_NS          (120 * NS_PER_S)
+#define STEPS_MAX        4000000u
+
+struct story {
+    struct sim_world *world;
+    struct host *host;
+    struct watch *watch;
+    struct scheme *schemes;
+    struct acquirer *acquirer;
+    uint64_t seed;
+    uint32_t messages;
+    bool verbose;
+};
+
+static bool fail(const struct story *story, const char *why)
+{
+    (void)printf("seed %llu: %s\n  again: sim --seed %llu --messages %u -v\n",
+                 (unsigned long long)story->seed, why, (unsigned long long)story->seed, story->messages);
+    return false;
+}
+
+/* Starts the process, again and again if it crashes while it starts up. */
+static bool start(struct story *story)
+{
+    if (!host_boot(story->host)) {
+        return fail(story, host_text(story->host));
+    }
+    const char *why = watch_booted(story->watch, story->host);
+    if (why != NULL) {
+        return fail(story, why);
+    }
+    if (story->verbose) {
+        (void)printf("%.6f boot %llu\n", (double)sim_world_now_ns(story->world) / 1e9,
+                     (unsigned long long)host_boots(story->host));
+    }
+    return true;
+}
+
+/* Lets everything happen that is due by `until_ns`. */
+static bool advance(struct story *story, int64_t until_ns)
+{
+    for (uint32_t steps = 0; sim_world_now_ns(story->world) < until_ns; steps++) {
+        if (steps == STEPS_MAX) {
+            return fail(story, "it does not come to rest");
+        }
+        if (!host_is_up(story->host) && !start(story)) {
+            return false;
+        }
+        if (!host_round(story->host)) {
+            watch_crashed(story->watch);
+            if (story->verbose) {
+                (void)printf("%.6f crash at %s\n", (double)sim_world_now_ns(story->world) / 1e9,
+                             host_text(story->host));
+            }
+            continue;
+        }
+        if (watch_fault(story->watch) != NULL) {
+            return fail(story, watch_fault(story->watch));
+        }
+        if (story->acquirer->fault != NULL) {
+            return fail(story, story->acquirer->fault);
+        }
+        int64_t next_ns = host_deadline(story->host);
+        if (next_ns > sim_world_now_ns(story->world)) {
+            (void)sim_step(story->world, next_ns < until_ns ? next_ns : until_ns);
+        }
+    }
+    return true;
+}
+
+static bool prepare(struct story *story)
+{
+    host_spare(story->host, true);
+    if (!start(story)) {
+        return false;
+    }
+    const char *why = watch_prepare(story->watch, story->host, story->world);
+    host_spare(story->host, false);
+    return why == NULL || fail(story, why);
+}
+
+static bool speak(struct story *story)
+{
+    struct sim_random *random = sim_world_random(story->world);
+    while (story->acquirer->rows_count < story->messages) {
+        for (uint64_t burst = 1 + sim_below(random, 6); burst > 0; burst--) {
+            acquirer_speak(story->acquirer);
+        }
+        int64_t pause_ns = (int64_t)sim_below(random, 80 * NS_PER_MS);
+        if (sim_percent(random, 2)) {
+            pause_ns += (int64_t)sim_below(random, 8 * NS_PER_S);
+        }
+        if (!advance(story, sim_world_now_ns(story->world) + pause_ns)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* No more crashes: everything unanswered is said again until all is answered and resolved. */
+static bool calm_down(struct story *story)
+{
+    host_spare(story->host, true);
+    for (int64_t end_ns = sim_world_now_ns(story->world) + CALM_NS;
+         sim_world_now_ns(story->world) < end_ns;) {
+        (void)acquirer_repeat_unanswered(story->acquirer);
+        if (!advance(story, sim_world_now_ns(story->world) + 7 * NS_PER_S)) {
+            return false;
+        }
+    }
+    const char *why = watch_end(story->watch, story->host, story->acquirer, story->schemes);
+    return why == NULL || fail(story, why);
+}
+
+static bool run_seed(uint64_t seed, uint32_t messages, bool verbose)
+{
+    const struct sim_faults faults = {.split_percent = 20, .disconnect_permille = seed % 3 == 0 ? 3 : 0,
+                                      .latency_min_ns = 20 * NS_PER_US,
+                                      .latency_max_ns = 3 * NS_PER_MS};
+    struct story story = {.seed = seed, .messages = messages, .verbose = verbose};
+    story.world = sim_world_create(seed, &faults);
+    story.watch = watch_create();
+    struct ledger_hooks hooks = {.decided = watch_decided, .context = story.watch};
+    const struct host_options options = {.seed = seed, .hooks = &hooks,
+                                         .crash_permille = seed % 4 == 0 ? 0 : 1 + (uint32_t)(seed % 5)};
+    story.host = host_create(story.world, &options);
+    story.schemes = calloc(SIM_ENDPOINTS, sizeof *story.schemes);
+    story.acquirer = calloc(1, sizeof *story.acquirer);
+    must(story.schemes != NULL && story.acquirer != NULL);
+    scheme_create(&story.schemes[0], story.world, SIM_SCHEME_A);
+    scheme_create(&story.schemes[1], story.world, SIM_SCHEME_B);
+    acquirer_create(story.acquirer, story.world);
+    watch_world(story.watch, story.world);
+    bool ok = prepare(&story) && speak(&story) && calm_down(&story);
+    if (verbose && ok) {
+        (void)printf("seed %llu: %u messages, %u answers, %llu boots\n", (unsigned long long)seed,
+                     story.acquirer->rows_count, story.acquirer->answers_count,
+                     (unsigned long long)host_boots(story.host));
+    }
+    host_destroy(story.host);
+    watch_destroy(story.watch);
+    sim_world_destroy(story.world);
+    free(story.schemes);
+    free(story.acquirer);
+    return ok;
+}
+
+/* A crash drops what the process had, as a crash does. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "detect_leaks=0";
+}
+
+int main(int argc, char **argv)
+{
+    (void)setvbuf(stdout, NULL, _IOLBF, 0);
+    uint64_t first = 1, last = 20;
+    uint32_t messages = MESSAGES_DEFAULT;
+    bool verbose = false;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc) {
+            first = last = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc) {
+            char *end;
+            first = strtoull(argv[++i], &end, 10);
+            last = strncmp(end, "..", 2) == 0 ? strtoull(end + 2, NULL, 10) : first;
+        } else if (strcmp(argv[i], "--messages") == 0 && i + 1 < argc) {
+            messages = (uint32_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "-v") == 0) {
+            verbose = true;
+        } else {
+            (void)fprintf(stderr, "usage: sim [--seed N | --seeds A..B] [--messages M] [-v]\n");
+            return 2;
+        }
+    }
+    if (messages > TRAFFIC_MESSAGES_MAX - 16 || last < first) {
+        (void)fprintf(stderr, "sim: at most %u messages; A <= B\n", TRAFFIC_MESSAGES_MAX - 16);
+        return 2;
+    }
+    uint32_t passed = 0, failed = 0;
+    for (uint64_t seed = first; seed <= last; seed++) {
+        if (run_seed(seed, messages, verbose)) {
+            passed++;
+        } else {
+            failed++;
+        }
+    }
+    (void)printf("%u passed, %u failed\n", passed, failed);
+    return failed > 0 || passed == 0;
+}

@@ -1,0 +1,429 @@
+/* watch.c - see watch.h.
+ *
+ * DESIGN  Every command that the shard took is kept with the number of its batch. The model hears them
+ * in that order and must say what the shard said. After a crash the model is made anew from those whose
+ * batch survived, so it knows exactly what the recovered ledger has to know. */
+#include "tests/sim/watch.h"
+
+#include "ledger/reason.h"
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMANDS_MAX 65536u
+
+union any_command {
+    struct ledger_command header;
+    struct ledger_command_request request;
+    struct ledger_command_outcome outcome;
+    struct ledger_command_saf saf;
+    struct ledger_command_account account;
+    struct ledger_command_card card;
+};
+
+struct kept { /* a command that changed something */
+    union any_command command;
+    uint64_t batch, txn; /* txn: the ledger's name of what it made or ended */
+    int64_t utc_s;
+    uint16_t verdict;
+    bool is_waiting;
+};
+
+struct watch {
+    struct model *model;
+    struct kept *kept;
+    uint32_t kept_count;
+    struct {
+        uint64_t txn;
+        int32_t index;
+    } names[COMMANDS_MAX]; /* the ledger's transactions in the model */
+    uint32_t names_count;
+    struct sim_world *world;
+    struct host *host;
+    char fault[512];
+    uint64_t replies_compared;
+};
+
+struct watch *watch_create(void)
+{
+    struct watch *watch = calloc(1, sizeof *watch);
+    must(watch != NULL);
+    watch->kept = calloc(COMMANDS_MAX, sizeof *watch->kept);
+    must(watch->kept != NULL);
+    return watch;
+}
+
+void watch_destroy(struct watch *watch)
+{
+    if (watch->model != NULL) {
+        model_destroy(watch->model);
+    }
+    free(watch->kept);
+    free(watch);
+}
+
+const char *watch_fault(const struct watch *watch)
+{
+    return watch->fault[0] != '\0' ? watch->fault : NULL;
+}
+
+PRINTF(2, 3) static void complain(struct watch *watch, const char *format, ...)
+{
+    if (watch->fault[0] == '\0') {
+        va_list args;
+        va_start(args, format);
+        (void)vsnprintf(watch->fault, sizeof watch->fault, format, args);
+        va_end(args);
+    }
+}
+
+static int32_t index_of(const struct watch *watch, uint64_t txn)
+{
+    for (uint32_t i = watch->names_count; i-- > 0;) {
+        if (watch->names[i].txn == txn) {
+            return watch->names[i].index;
+        }
+    }
+    return -1;
+}
+
+static void name_txn(struct watch *watch, uint64_t txn, int32_t index)
+{
+    if (txn != 0 && index >= 0) {
+        must(watch->names_count < COMMANDS_MAX);
+        watch->names[watch->names_count].txn = txn;
+        watch->names[watch->names_count++].index = index;
+    }
+}
+
+/* ---- the model hears a command ------------------------------------------------------------------- */
+
+static void fresh_model(struct watch *watch)
+{
+    if (watch->model != NULL) {
+        model_destroy(watch->model);
+    }
+    watch->model = model_create();
+    watch->names_count = 0;
+    model_settlement(watch->model, 0, "settlement/acquirer");
+    model_endpoint(watch->model, 0, "settlement/demo-a");
+    model_endpoint(watch->model, 1, "settlement/demo-b");
+}
+
+static const char *name_text(const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES])
+{
+    static char texts[2][LEDGER_ACCOUNT_NAME_BYTES + 1];
+    static uint32_t next;
+    char *text = texts[next++ % 2];
+    memcpy(text, name, LEDGER_ACCOUNT_NAME_BYTES);
+    text[LEDGER_ACCOUNT_NAME_BYTES] = '\0';
+    return text;
+}
+
+static struct model_answer hear(struct watch *watch, const struct kept *kept)
+{
+    struct model *model = watch->model;
+    struct model_answer none = {.kind = MODEL_IGNORED, .txn = -1};
+    const union any_command *c = &kept->command;
+    enum ledger_command_kind kind = (enum ledger_command_kind)c->header.kind;
+    struct model_answer answer = none;
+    if (kind == LEDGER_AUTH || kind == LEDGER_INTENT || kind == LEDGER_ADVICE || kind == LEDGER_REVERSAL) {
+        answer = model_request(model, kind, &c->request.request, kept->utc_s);
+        name_txn(watch, kept->txn, answer.txn);
+    } else if (kind == LEDGER_OUTCOME) {
+        int32_t index = index_of(watch, c->outcome.txn);
+        answer = index < 0 ? none
+                           : model_outcome(model, index, (enum ledger_outcome)c->outcome.outcome,
+                                           (const char *)c->outcome.de39, c->outcome.amount_minor);
+    } else if (kind == LEDGER_TIMEOUT) {
+        int32_t index = index_of(watch, c->outcome.txn);
+        answer = index < 0 ? none : model_timeout(model, index);
+    } else if (kind == LEDGER_RESOLVED && index_of(watch, kept->txn) >= 0) {
+        model_resolved(model, index_of(watch, kept->txn));
+    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_CREATE) {
+        model_account(model, name_text(c->account.name), c->account.is_house != 0,
+                      c->account.credit_line_minor);
+    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_MOVE) {
+        model_move(model, name_text(c->account.name), name_text(c->account.counter),
+                   c->account.amount_minor);
+    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_STATUS) {
+        model_account_status(model, name_text(c->account.name), (enum ledger_status)c->account.status);
+    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_CARD_CREATE) {
+        model_card(model, &c->card.card, name_text(c->card.account), c->card.expiry,
+                   (enum ledger_status)c->card.status);
+    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_CARD_STATUS) {
+        model_card_status(model, &c->card.card, (enum ledger_status)c->card.status,
+                          c->card.reset_pin_tries != 0, c->card.keep_status != 0);
+    }
+    return answer;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------------- */
+
+static const char *kind_text(enum model_kind kind)
+{
+    static const char *const texts[] = {"reply", "forward", "wait", "silence", "nothing"};
+    return texts[kind];
+}
+
+static enum model_kind kind_of(const struct ledger_verdict *verdict)
+{
+    if (verdict == NULL) {
+        return MODEL_WAIT;
+    }
+    return verdict->kind == LEDGER_VERDICT_FORWARD  ? MODEL_FORWARD
+           : verdict->kind == LEDGER_VERDICT_SILENT ? MODEL_SILENT
+                                                    : MODEL_REPLY;
+}
+
+static void compare(struct watch *watch, const struct kept *kept, const struct model_answer *want,
+                    const struct ledger_verdict *verdict)
+{
+    const struct ledger_request *r = &kept->command.request.request;
+    bool is_request = kept->command.header.kind != LEDGER_OUTCOME &&
+                      kept->command.header.kind != LEDGER_TIMEOUT;
+    char what[96] = "outcome";
+    if (is_request) {
+        (void)snprintf(what, sizeof what, "%04u DE3 %06u DE4 %lld STAN %06u", r->mti, r->de3,
+                       (long long)r->amount_minor, r->stan);
+    }
+    if (want->kind == MODEL_IGNORED) {
+        return;
+    }
+    enum model_kind got = kind_of(verdict);
+    if (got != want->kind) {
+        complain(watch, "%s: the model says %s %s, the shard %s (reason %s, %.2s)", what,
+                 kind_text(want->kind), want->de39, kind_text(got),
+                 verdict != NULL ? ledger_reason_text(verdict->reason) : "-",
+                 got == MODEL_REPLY ? (const char *)((const struct ledger_verdict_reply *)
+                                                         (const void *)verdict)->reply.de39 : "");
+        return;
+    }
+    if (got != MODEL_REPLY) {
+        return;
+    }
+    const struct ledger_reply *reply = &((const struct ledger_verdict_reply *)(const void *)verdict)->reply;
+    watch->replies_compared++;
+    int64_t amount = reply->has_amount != 0 ? reply->amount_minor : 0;
+    if (memcmp(reply->de39, want->de39, 2) != 0) {
+        complain(watch, "%s: the model says DE39 %s, the shard %.2s (%s)", what, want->de39,
+                 (const char *)reply->de39, ledger_reason_text(verdict->reason));
+    } else if (amount != want->amount_minor) {
+        complain(watch, "%s: DE4 is %lld, not %lld", what, (long long)amount,
+                 (long long)want->amount_minor);
+    } else if (is_request && reply->cvv2_result != (uint8_t)want->cvv2_result) {
+        complain(watch, "%s: DE48.87 is %d, not %d (DE39 %.2s)", what, reply->cvv2_result,
+                 want->cvv2_result, (const char *)reply->de39);
+    } else if (want->ledger_minor != 0 && (reply->ledger_minor != want->ledger_minor ||
+                                           reply->available_minor != want->available_minor)) {
+        complain(watch, "%s: DE54 says %lld %lld, not %lld %lld", what,
+                 (long long)reply->ledger_minor, (long long)reply->available_minor,
+                 (long long)want->ledger_minor, (long long)want->available_minor);
+    } else if (want->is_reversed_text != (reply->de44_size == 8)) {
+        complain(watch, "%s: DE44 REVERSED %s", what, want->is_reversed_text ? "is missing" : "is there");
+    }
+}
+
+void watch_decided(void *context, const struct ledger_command *command,
+                   const struct ledger_verdict *verdict, uint64_t batch)
+{
+    struct watch *watch = context;
+    bool is_refused = verdict != NULL && (verdict->kind == LEDGER_VERDICT_BUSY ||
+                                          verdict->kind == LEDGER_VERDICT_STALE ||
+                                          verdict->kind == LEDGER_VERDICT_REFUSED);
+    if (command->kind == LEDGER_QUERY || command->kind == LEDGER_PULL ||
+        command->kind == LEDGER_CONTROL || is_refused) {
+        return;
+    }
+    must(watch->kept_count < COMMANDS_MAX && command->size <= sizeof(union any_command));
+    struct kept *kept = &watch->kept[watch->kept_count++];
+    memset(kept, 0, sizeof *kept);
+    memcpy(&kept->command, command, command->size);
+    kept->batch = batch;
+    kept->txn = verdict != NULL ? verdict->txn : 0;
+    kept->verdict = verdict != NULL ? verdict->kind : 0;
+    kept->utc_s = sim_world_clock(watch->world).wall_ns(watch->world) / NS_PER_S;
+    struct model_answer want = hear(watch, kept);
+    bool is_money = command->kind <= LEDGER_REVERSAL;
+    if (is_money) {
+        compare(watch, kept, &want, verdict);
+    }
+}
+
+/* ---- crashes ------------------------------------------------------------------------------------- */
+
+void watch_crashed(struct watch *watch)
+{
+    (void)watch; /* the next boot says what survived */
+}
+
+/* Asks the shard's tables through its own query, without the rings: the host is between rounds. */
+static const char *compare_balances(struct watch *watch, struct host *host)
+{
+    static char text[256];
+    char names[TRAFFIC_CARDS + 4][LEDGER_ACCOUNT_NAME_BYTES + 1] = {
+        "settlement/acquirer", "settlement/demo-a", "settlement/demo-b", "funding"};
+    for (uint32_t i = 0; i < TRAFFIC_CARDS; i++) {
+        (void)snprintf(names[4 + i], sizeof names[0], "card/%u", i);
+    }
+    for (uint32_t i = 0; i < TRAFFIC_CARDS + 4; i++) {
+        int64_t balance, held, their_balance, their_held;
+        bool known = model_balance(watch->model, names[i], &balance, &held);
+        bool theirs = host_balance(host, names[i], &their_balance, &their_held);
+        if (known != theirs && (known ? balance != 0 || held != 0 : their_balance != 0)) {
+            (void)snprintf(text, sizeof text, "account %s: the model %s it, the ledger %s", names[i],
+                           known ? "has" : "has not", theirs ? "has" : "has not");
+            return text;
+        }
+        if (known && theirs && (balance != their_balance || held != their_held)) {
+            (void)snprintf(text, sizeof text,
+                           "account %s: balance %lld held %lld in the ledger, %lld and %lld in the model",
+                           names[i], (long long)their_balance, (long long)their_held,
+                           (long long)balance, (long long)held);
+            return text;
+        }
+    }
+    return model_sum(watch->model) == 0 ? NULL : "the model's balances do not add up to zero";
+}
+
+const char *watch_booted(struct watch *watch, struct host *host)
+{
+    uint64_t survived = ledger_recovered_batch(host_ledger(host));
+    uint32_t kept_count = 0;
+    fresh_model(watch);
+    for (uint32_t i = 0; i < watch->kept_count; i++) {
+        if (watch->kept[i].batch <= survived && watch->kept[i].batch != 0) {
+            watch->kept[kept_count++] = watch->kept[i];
+        }
+    }
+    watch->kept_count = kept_count;
+    for (uint32_t i = 0; i < kept_count; i++) {
+        (void)hear(watch, &watch->kept[i]);
+    }
+    /* Recovery has made unknown what was out: the model hears it as a time-out, for ever. */
+    for (uint32_t i = 0; i < watch->names_count; i++) {
+        if (model_is_out(watch->model, watch->names[i].index)) {
+            must(watch->kept_count < COMMANDS_MAX);
+            struct kept *kept = &watch->kept[watch->kept_count++];
+            memset(kept, 0, sizeof *kept);
+            kept->command.header.kind = LEDGER_TIMEOUT;
+            kept->command.outcome.txn = watch->names[i].txn;
+            kept->batch = survived + 1;
+            (void)hear(watch, kept);
+        }
+    }
+    return compare_balances(watch, host);
+}
+
+/* ---- beginning and end --------------------------------------------------------------------------- */
+
+static const char *ask(struct host *host, struct sim_world *world, void *command, uint32_t size,
+                       enum ledger_command_kind kind)
+{
+    static uint32_t generation;
+    struct ledger_port *port = host_control(host);
+    struct ledger_command *header = command;
+    *header = (struct ledger_command){.size = size, .kind = (uint16_t)kind,
+                                      .sender = host_control_sender(), .generation = ++generation};
+    void *record = ring_reserve(port->commands, size);
+    must(record != NULL);
+    memcpy(record, command, size);
+    ring_publish(port->commands);
+    for (uint32_t rounds = 0; rounds < 100000; rounds++) {
+        if (!host_round(host)) {
+            return "a spared host crashed";
+        }
+        uint32_t verdict_size;
+        const struct ledger_verdict *verdict = ring_peek(port->verdicts, &verdict_size);
+        if (verdict != NULL) {
+            bool done = verdict->kind == LEDGER_VERDICT_DONE;
+            ring_next(port->verdicts);
+            ring_release(port->verdicts);
+            return done ? NULL : "a command of the preparation was refused";
+        }
+        (void)sim_step(world, sim_world_now_ns(world) + NS_PER_MS);
+    }
+    return "a command of the preparation was never answered";
+}
+
+static void put_name(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES], const char *name)
+{
+    memset(out, 0, LEDGER_ACCOUNT_NAME_BYTES);
+    memcpy(out, name, strlen(name));
+}
+
+const char *watch_prepare(struct watch *watch, struct host *host, struct sim_world *world)
+{
+    const char *why = NULL;
+    static const char *const house[] = {"settlement/acquirer", "settlement/demo-a",
+                                        "settlement/demo-b", "funding"};
+    for (uint32_t i = 0; i < countof(house) && why == NULL; i++) {
+        struct ledger_command_account account = {.currency = 398, .is_house = 1};
+        put_name(account.name, house[i]);
+        why = ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_CREATE);
+    }
+    for (uint32_t i = 0; i < TRAFFIC_CARDS && why == NULL; i++) {
+        static const uint8_t statuses[TRAFFIC_CARDS] = {[5] = LEDGER_STATUS_BLOCKED,
+                                                        [6] = LEDGER_STATUS_LOST};
+        char name[16], pan[20];
+        struct ledger_command_account account = {.currency = 398};
+        struct ledger_command_card card = {.expiry = i == 7 ? 2001 : 3012, .service_code = 201,
+                                           .status = statuses[i], .pvki = 1, .pvv = {'4', '0', '2', '2'}};
+        (void)snprintf(name, sizeof name, "card/%u", i);
+        traffic_pan(i, pan);
+        put_name(account.name, name);
+        put_name(card.account, name);
+        host_card_key(host, pan, &card.card);
+        why = ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_CREATE);
+        put_name(account.counter, "funding");
+        account.amount_minor = i == 4 ? 100 : 100000000;
+        why = why != NULL ? why : ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_MOVE);
+        why = why != NULL ? why : ask(host, world, &card, sizeof card, LEDGER_CARD_CREATE);
+    }
+    return why != NULL ? why : watch_fault(watch);
+}
+
+void watch_world(struct watch *watch, struct sim_world *world)
+{
+    watch->world = world;
+    fresh_model(watch);
+}
+
+static const char *check_answers(const struct acquirer *acquirer)
+{
+    for (uint32_t i = 0; i < acquirer->rows_count; i++) {
+        const struct traffic_row *row = &acquirer->rows[i];
+        if (row->state == TRAFFIC_WAITING && row->repeats < 0) {
+            static char text[128];
+            (void)snprintf(text, sizeof text, "no answer ever: %s STAN %s DE7 %s", row->message.mti,
+                           sim_get(&row->message, 11), sim_get(&row->message, 7));
+            return text;
+        }
+    }
+    return NULL;
+}
+
+const char *watch_end(struct watch *watch, struct host *host, const struct acquirer *acquirer,
+                      const struct scheme *schemes)
+{
+    const char *why = compare_balances(watch, host);
+    (void)schemes;
+    if (why == NULL) {
+        why = check_answers(acquirer);
+    }
+    for (uint32_t i = 0; i < watch->names_count && why == NULL; i++) {
+        if (model_is_out(watch->model, watch->names[i].index)) {
+            why = "a request is still out at the scheme";
+        } else if (model_is_unknown(watch->model, watch->names[i].index)) {
+            why = "a request is still unknown: its resolution was never acknowledged";
+        }
+    }
+    for (uint32_t i = 0; i < SIM_ENDPOINTS && why == NULL; i++) {
+        if (atomic_load(&ledger_board(host_ledger(host))->saf_waiting[i]) != 0) {
+            why = "store and forward is not empty";
+        }
+    }
+    return why != NULL ? why : watch_fault(watch);
+}
