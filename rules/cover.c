@@ -251,7 +251,8 @@ static bool alternative_covers(const struct rules *rules, struct rule_run a_run,
 bool rule_covers(const struct rules *rules, struct rule_run a, struct rule_run b)
 {
     for (uint32_t k = 0; k < b.count; k++) {
-        bool covered = false;
+        struct rule_run run = rules->alternatives[b.first + k].conditions;
+        bool covered = rule_contradicts(rules, rules->conditions + run.first, run.count);
         for (uint32_t i = 0; i < a.count && !covered; i++) {
             covered = alternative_covers(rules, rules->alternatives[a.first + i].conditions,
                                          rules->alternatives[b.first + k].conditions);

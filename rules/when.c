@@ -197,22 +197,20 @@ static bool forms_keep(struct reading *reading, const struct forms *forms, struc
 {
     struct compiler *compiler = reading->compiler;
     struct rule_run run = {compiler->rules->alternatives_count, 0};
-    bool dead = false;
-    for (uint32_t i = 0; i < forms->count; i++) {
+    uint32_t dead_count = 0;
+    for (uint32_t i = 0; i < forms->count; i++) { /* a dead one may still be unknown: it is kept */
         const struct alternative *item = &forms->items[i];
-        if (rule_contradicts(compiler->rules, item->conditions, item->count)) {
-            dead = true;
-        } else if (!alternative_keep(reading, item)) {
+        dead_count += rule_contradicts(compiler->rules, item->conditions, item->count);
+        if (!alternative_keep(reading, item)) {
             return false;
-        } else {
-            run.count++;
         }
+        run.count++;
     }
-    if (run.count == 0) {
+    if (dead_count == run.count) {
         RULE_FAULT(compiler, reading->place, "E020", "these conditions can never hold together");
         return false;
     }
-    if (dead) {
+    if (dead_count > 0) {
         RULE_FAULT(compiler, reading->place, "W062", "one alternative can never hold");
     }
     *out = run;
