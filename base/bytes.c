@@ -203,7 +203,8 @@ static uint64_t rotate(uint64_t v, int bits)
     return v << bits | v >> (64 - bits);
 }
 
-static void sip_round(uint64_t v[4])
+/* In registers: a call would spill the state to memory each time. */
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];

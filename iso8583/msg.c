@@ -143,12 +143,28 @@ static bool text_hex(const struct iso_node *node, struct span wire, struct sink 
 
 /* --- fields --- */
 
+/* What iso_parse() has let pass is its own canonical text: the hot path of most dialects. */
+static bool is_its_own_text(const struct iso_node *node)
+{
+    return node->encoding == ISO_ENC_ASCII && node->character_class != ISO_CLASS_Z &&
+           node->composite.kind == ISO_COMPOSITE_NONE;
+}
+
 bool iso_msg_text(const struct iso_dialect *dialect, const struct iso_msg *msg, uint32_t de,
                   char *out, size_t out_size, size_t *size)
 {
     const struct iso_node *node = iso_dialect_field(dialect, de);
-    return node != NULL && iso_msg_has(msg, de) &&
-           iso_value_text(dialect, node, iso_msg_field(msg, de), msg->fields[de].count, out,
+    if (node == NULL || !iso_msg_has(msg, de))
+        return false;
+    if (is_its_own_text(node)) {
+        struct span wire = iso_msg_field(msg, de);
+        if (wire.size > out_size)
+            return false;
+        memcpy(out, wire.data, wire.size);
+        *size = wire.size;
+        return true;
+    }
+    return iso_value_text(dialect, node, iso_msg_field(msg, de), msg->fields[de].count, out,
                           out_size, size);
 }
 
@@ -170,6 +186,11 @@ bool iso_msg_number(const struct iso_dialect *dialect, const struct iso_msg *msg
 {
     char text[18];
     size_t size;
+    const struct iso_node *node = iso_dialect_field(dialect, de);
+    if (node != NULL && iso_msg_has(msg, de) && is_its_own_text(node)) {
+        struct span wire = iso_msg_field(msg, de);
+        return wire.size <= sizeof(text) && bytes_to_number(wire.data, wire.size, out);
+    }
     return iso_msg_digits(dialect, msg, de, text, sizeof(text), &size) &&
            bytes_to_number((const uint8_t *)text, (uint32_t)size, out);
 }

@@ -16,8 +16,8 @@ static uint32_t forwarded(struct fixture *f, uint8_t *out, const char *mti, cons
 static void scheme_answers(struct fixture *f, int32_t scheme, const char *mti, const char *de39)
 {
     char de7[11], de11[7];
-    strcpy(de7, fixture_field(f, 7));
-    strcpy(de11, fixture_field(f, 11));
+    memcpy(de7, fixture_field(f, 7), sizeof de7);
+    memcpy(de11, fixture_field(f, 11), sizeof de11);
     uint8_t frame[FRAME_MAX];
     uint32_t size = fixture_message(f, frame, mti, "7", de7, "11", de11, "38", "S12345", "39", de39,
                                     "4", "000000010000", NULL);
