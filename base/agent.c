@@ -13,6 +13,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 /* What was published before is visible to the sleeper's second look, or its asleep is visible here.
  * A fence and a load leave the line of a bell that nobody needs to ring shared; ThreadSanitizer
  * does not know fences and gets a read-modify-write. */

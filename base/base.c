@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/poison.h"
+
 void must_failed(const char *expression, const char *file, int line)
 {
     char text[512];

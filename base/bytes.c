@@ -5,6 +5,9 @@
 #include <immintrin.h>
 #endif
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 /* ---- digits ---------------------------------------------------------------------------------- */
 
 /* True when each of the eight bytes is '0'..'9': the high nibble is 3, and adding 6 keeps it. */

@@ -4,6 +4,9 @@
 
 #include <time.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define SLEW_PPM_MAX 500
 #define LOOK_NS      NS_PER_S
 #define STEP_NS      NS_PER_S

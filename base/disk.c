@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/poison.h"
+
 #define WRITE_BYTES (1u << 20)
 #define ALIGNMENT   4096u
 #define NAMES_MAX   65536u

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* 1..5 digits and nothing behind them. */

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 enum io_err io_err_of(int number)
 {
     switch (number) {

@@ -14,6 +14,9 @@
 #include <netinet/tcp.h>
 #include <unistd.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define ACCEPT_RETRY_NS (100 * NS_PER_MS)
 #define LISTEN_QUEUE    1024
 

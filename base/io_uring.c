@@ -19,6 +19,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define SQ_ENTRIES 4096u
 #define CQ_ENTRIES 16384u
 

@@ -12,6 +12,9 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 static void arm_write(struct uring *u, uint32_t index)
 {
     struct uring_write *w = &u->writes[index];

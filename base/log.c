@@ -15,6 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define LOG_FIELDS_MAX   8u
 #define LOG_RING_RECORDS 512u /* a power of two */
 #define LOG_RINGS_MAX    40u

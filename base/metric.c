@@ -6,6 +6,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define BLOCKS_MAX 64u
 
 enum kind { COUNTER, GAUGE, HISTOGRAM };

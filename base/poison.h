@@ -6,6 +6,8 @@
 #ifndef BASE_POISON_H
 #define BASE_POISON_H
 
+#undef sprintf /* macros where the C library checks sizes for clang */
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi
 
 #ifdef BASE_POISON_DATA_PLANE

@@ -8,6 +8,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define RECORD_HEADER 8u
 #define PADDING_MARK  0xFFFFFFFFu
 

@@ -4,6 +4,9 @@
 #include <openssl/crypto.h>
 #include <string.h>
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 void secret_wipe(void *memory, size_t bytes)
 {
     OPENSSL_cleanse(memory, bytes);

@@ -7,6 +7,9 @@
 
 #include "base/clock.h"
 
+#define BASE_POISON_DATA_PLANE
+#include "base/poison.h"
+
 #define BITS 5
 #define MASK (WHEEL_SLOTS - 1)
 /* One slot of the highest level short of a whole turn: a full turn would be the slot of now. */

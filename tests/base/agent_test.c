@@ -40,6 +40,7 @@ struct counting {
     struct agent agent;
     uint32_t events_seen, turns, inbox, did;
     int64_t deadline_ns;
+    struct counting *late; /* whose inbox fills while the thread makes ready to sleep */
 };
 
 static void counting_event(struct agent *agent, const struct io_event *event)
@@ -60,7 +61,11 @@ static uint32_t counting_turn(struct agent *agent)
 
 static int64_t counting_deadline(const struct agent *agent)
 {
-    return ((const struct counting *)agent)->deadline_ns;
+    const struct counting *c = (const struct counting *)agent;
+    if (c->late != NULL) {
+        c->late->inbox = c->late->did == 0;
+    }
+    return c->deadline_ns;
 }
 
 static bool counting_pending(const struct agent *agent)
@@ -191,4 +196,30 @@ Test(agent, a_passed_deadline_means_no_sleep)
     cr_assert_eq(second.did, 1);
     cr_assert_eq(io.waited_until_ns, 0);
     cr_assert_eq(thread.sleeps_count, 0);
+}
+
+static void nothing_waits(void)
+{
+    cr_assert_eq(first.inbox, 0, "asleep before its inbox");
+    stop_then();
+}
+
+/* The bell was not rung, because the thread was not asleep yet: the second look must find it. */
+Test(agent, an_inbox_that_fills_before_sleep_is_seen_at_once)
+{
+    io.while_asleep = nothing_waits;
+    second.late = &first;
+    thread_run(&thread);
+    cr_assert_eq(first.did, 1);
+    cr_assert_eq(thread.guard_found_count, 0);
+}
+
+Test(agent, a_send_that_ended_is_no_reason_to_look_again)
+{
+    io.events[0].token = io_token(first.agent.id, 0, 0, 0);
+    io.events_count = 1;
+    io.while_asleep = stop_then;
+    thread_run(&thread);
+    cr_assert_eq(first.events_seen, 1);
+    cr_assert_eq(thread.turns_count, 2, "the round of the event, and the sleep");
 }

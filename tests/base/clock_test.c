@@ -67,3 +67,21 @@ Test(clock, dates_agree_with_the_library)
         cr_assert_eq(clock_utc_ns(&d), seconds * NS_PER_S);
     }
 }
+
+Test(clock, a_long_silence_does_not_overshoot)
+{
+    struct fake fake = {.boot_ns = 5 * NS_PER_S, .wall_ns = 1000 * NS_PER_S};
+    const struct clock_source source = {fake_boot, fake_wall, &fake};
+    struct clock clock;
+    clock_start(&clock, &source);
+    fake.wall_ns += 400 * NS_PER_US; /* as much as a second of slewing makes good */
+    fake.boot_ns += NS_PER_S;
+    fake.wall_ns += NS_PER_S;
+    clock_tick(&clock); /* looks, and chooses the rate of the next second */
+    fake.boot_ns += 3600 * NS_PER_S;
+    fake.wall_ns += 3600 * NS_PER_S;
+    clock_tick(&clock);
+    cr_assert(!clock.stepped);
+    cr_assert_leq(clock.utc_ns, fake.wall_ns);
+    cr_assert_geq(clock.utc_ns, fake.wall_ns - 400 * NS_PER_US);
+}
