@@ -172,9 +172,7 @@ static bool chain_holds(struct chain *chain, const struct journal_frame *frame,
                         const struct file_walk *walk)
 {
     bool first = chain->batch == 0;
-    bool restored = (frame->flags & FRAME_RESTORED) != 0;
-    bool holds = first || (frame->batch == chain->batch + 1 &&
-                           (restored || frame->previous_sum == chain->sum));
+    bool holds = first || (frame->batch == chain->batch + 1 && frame->previous_sum == chain->sum);
     if (!holds) {
         (void)snprintf(walk->text, walk->text_size,
                        "%s at %llu: batch %llu does not continue batch %llu", walk->name,

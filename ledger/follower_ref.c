@@ -13,31 +13,34 @@ static struct ref_follower *of(struct follower *follower)
     return (struct ref_follower *)follower;
 }
 
-static enum io_err take_effect(struct ledger_ref *ref, const struct ledger_effect *effect,
-                               bool *changed)
-{
-    if (effect->table == LEDGER_TABLE_card) {
-        struct ledger_card row = {.account = 0};
-        memcpy(&row, ledger_effect_image(effect), effect->size);
-        struct ledger_ref_card card = {
-            .version = row.version,
-            .expiry = row.expiry,
-            .service_code = row.service_code,
-            .pvki = row.pvki,
-            .status = row.status,
-        };
-        memcpy(card.pvv, row.pvv, sizeof card.pvv);
-        return ref->ops->card(ref, &row.key, &card, changed);
-    }
-    struct ledger_list_change change = {.is_remove = 0};
-    memcpy(&change, ledger_effect_image(effect), effect->size);
-    *changed = true;
-    return ref->ops->list(ref, &change);
-}
-
 static bool concerns(const struct ledger_effect *effect)
 {
     return effect->table == LEDGER_TABLE_card || effect->table == LEDGER_EVENT_list_change;
+}
+
+enum io_err ledger_ref_take(struct ledger_ref *ref, const struct ledger_effect *effect,
+                            bool *changed)
+{
+    if (!concerns(effect)) {
+        return IO_OK;
+    }
+    if (effect->table == LEDGER_EVENT_list_change) {
+        struct ledger_list_change change = {.is_remove = 0};
+        memcpy(&change, ledger_effect_image(effect), effect->size);
+        *changed = true;
+        return ref->ops->list(ref, &change);
+    }
+    struct ledger_card row = {.account = 0};
+    memcpy(&row, ledger_effect_image(effect), effect->size);
+    struct ledger_ref_card card = {
+        .version = row.version,
+        .expiry = row.expiry,
+        .service_code = row.service_code,
+        .pvki = row.pvki,
+        .status = row.status,
+    };
+    memcpy(card.pvv, row.pvv, sizeof card.pvv);
+    return ref->ops->card(ref, &row.key, &card, changed);
 }
 
 /* An error closes the transaction; the flush that follows then says so. */
@@ -57,7 +60,7 @@ static bool take(struct follower *follower, const struct journal_frame *frame)
                 self->is_open = self->take_err == IO_OK;
             }
             if (self->take_err == IO_OK) {
-                self->take_err = take_effect(ref, effect, &self->changed);
+                self->take_err = ledger_ref_take(ref, effect, &self->changed);
                 self->is_open = self->take_err == IO_OK;
             }
             if (self->take_err != IO_OK) {

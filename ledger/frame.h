@@ -20,7 +20,7 @@
 enum frame_flag {
     FRAME_EPOCH = 1u << 0,    /* first of a run; no records */
     FRAME_SEAL = 1u << 1,     /* says that the batch before is durable; no records */
-    FRAME_RESTORED = 1u << 2, /* with EPOCH: begins after a restored backup, previous_sum is 0 */
+    FRAME_RESTORED = 1u << 2, /* with EPOCH: the first frame behind a backup that was put back */
 };
 
 struct journal_frame {

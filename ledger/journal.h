@@ -81,6 +81,13 @@ NODISCARD bool journal_recover(struct journal *journal, const struct journal_cur
 /* Zeroes what may stand behind the end, then writes the EPOCH frame: from now on records are taken.
  * False also when there is no room: then the followers must catch up first. */
 NODISCARD bool journal_begin(struct journal *journal, char *text, size_t text_size);
+/* Instead of journal_recover() and journal_begin(), on fresh segments: after a backup was put back.
+ */
+struct journal_end {
+    uint64_t batch, epoch, sequence, sum; /* of the last frame that was put back */
+};
+NODISCARD bool journal_begin_behind(struct journal *journal, const struct journal_end *end,
+                                    char *text, size_t text_size);
 /* Writes the open batch through the disk and waits: only before the io is attached. */
 NODISCARD bool journal_write_now(struct journal *journal, char *text, size_t text_size);
 

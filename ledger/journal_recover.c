@@ -199,7 +199,6 @@ static void refuse(struct scan *scan, const struct seen_frame *before, uint64_t 
 static const char *link_fault(const struct journal *journal, const struct seen_frame *before,
                               const struct seen_frame *frame)
 {
-    bool restored = (frame->flags & FRAME_RESTORED) != 0;
     uint64_t end = before->offset + frame_padded(before->length);
     bool follows =
         frame->segment == before->segment && frame->lap == before->lap && frame->offset == end;
@@ -209,10 +208,10 @@ static const char *link_fault(const struct journal *journal, const struct seen_f
     if (frame->batch != before->batch + 1) {
         return "it is broken or missing, and later frames are valid";
     }
-    if (!restored && frame->previous_sum != before->sum) {
+    if (frame->previous_sum != before->sum) {
         return "it does not continue the sum of the frame before";
     }
-    if (!follows && !turns && !restored) {
+    if (!follows && !turns) {
         return "it stands elsewhere";
     }
     if (frame->epoch < before->epoch || frame->durable >= frame->batch ||
@@ -365,7 +364,7 @@ static enum io_err zero(struct journal *journal, uint32_t segment, uint64_t offs
                                      offset);
 }
 
-bool journal_begin(struct journal *journal, char *text, size_t text_size)
+static bool begin(struct journal *journal, uint32_t flags, char *text, size_t text_size)
 {
     must(!journal->began && journal->io == NULL);
     struct journal_place place;
@@ -382,7 +381,7 @@ bool journal_begin(struct journal *journal, char *text, size_t text_size)
         atomic_store(&journal->segments[after].first_batch, 0);
     }
     journal->began = true;
-    journal_close_batch(journal, FRAME_EPOCH);
+    journal_close_batch(journal, FRAME_EPOCH | flags);
     const struct journal_place *at = &journal->writing_place;
     if (err == IO_OK) {
         err = journal->disk->ops->write(journal->disk, journal->segments[at->segment].file,
@@ -398,4 +397,21 @@ bool journal_begin(struct journal *journal, char *text, size_t text_size)
     journal_show(journal);
     journal_count_free(journal);
     return true;
+}
+
+bool journal_begin(struct journal *journal, char *text, size_t text_size)
+{
+    return begin(journal, 0, text, text_size);
+}
+
+bool journal_begin_behind(struct journal *journal, const struct journal_end *end, char *text,
+                          size_t text_size)
+{
+    journal->epoch = end->epoch + 1;
+    journal->next_batch = end->batch + 1;
+    journal->next_sequence = end->sequence;
+    journal->previous_sum = end->sum;
+    atomic_store(&journal->durable, end->batch);
+    atomic_store(&journal->visible, end->batch);
+    return begin(journal, FRAME_RESTORED, text, text_size);
 }

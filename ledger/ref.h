@@ -60,6 +60,11 @@ struct ledger_ref {
     char text[STORE_TEXT_BYTES]; /* of the last error */
 };
 
+struct ledger_effect;
+/* Puts what workers read of an effect into the open transaction; nothing of most of them. */
+enum io_err ledger_ref_take(struct ledger_ref *ref, const struct ledger_effect *effect,
+                            bool *changed);
+
 NODISCARD struct ledger_ref *ledger_ref_lmdb(const struct store_options *options, char *text,
                                              size_t text_size);
 /* The simulator's: snapshots as LMDB's; crash() drops an open transaction; a reader of the

@@ -5,3 +5,9 @@ const char *__lsan_default_suppressions(void)
 {
     return "leak:libcriterion\n"; /* it keeps a little of each suite it was told of */
 }
+
+const char *__lsan_default_options(void);
+const char *__lsan_default_options(void)
+{
+    return "print_suppressions=0";
+}
