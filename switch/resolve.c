@@ -63,29 +63,42 @@ static bool is_wanted(struct worker *worker, uint16_t endpoint)
            may_work(worker, endpoint);
 }
 
-/* One new message an endpoint and turn: the window fills in a few turns. */
-static uint32_t pull_one(struct worker *worker, uint16_t endpoint)
+/* NULL: the window is full, or a question is out: one at a time. */
+static struct resolve_item *free_item(struct worker *worker, uint16_t endpoint)
 {
     struct resolve_item *items = &worker->resolve.items[endpoint * RESOLVE_WINDOW];
+    struct resolve_item *item = NULL;
     for (uint32_t i = 0; i < RESOLVE_WINDOW; i++) {
-        if (items[i].state == RESOLVE_FREE) {
-            items[i].state = RESOLVE_PULLING;
-            (void)command(worker, &items[i], LEDGER_PULL);
-            return 1;
-        }
         if (items[i].state == RESOLVE_PULLING) {
-            return 0; /* one question at a time */
+            return NULL;
+        }
+        if (items[i].state == RESOLVE_FREE) {
+            item = &items[i];
         }
     }
-    return 0;
+    return item;
+}
+
+bool resolve_pending(struct worker *worker)
+{
+    for (uint16_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
+        if (is_wanted(worker, endpoint) && free_item(worker, endpoint) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t resolve_pull(struct worker *worker)
 {
     uint32_t pulled = 0;
     for (uint16_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
-        if (is_wanted(worker, endpoint)) {
-            pulled += pull_one(worker, endpoint);
+        struct resolve_item *item =
+            is_wanted(worker, endpoint) ? free_item(worker, endpoint) : NULL;
+        if (item != NULL) {
+            item->state = RESOLVE_PULLING;
+            (void)command(worker, item, LEDGER_PULL);
+            pulled++;
         }
     }
     return pulled;
