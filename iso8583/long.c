@@ -4,79 +4,76 @@
 #include "iso8583/program.h"
 
 typedef uint8_t bytes32 __attribute__((vector_size(32)));
+#define INLINE static inline __attribute__((always_inline))
 
-/* What one vector of characters adds to the bad ones. A class that is one range needs three
- * instructions; the others all three ways of struct range. */
-#define LONG_ONE(vector, x) bad_ |= ~(vector)(((x)-low_) <= span_)
-#define LONG_ALL(vector, x)                                                                        \
-    bad_ |= ~((vector)(((x)-low_) <= span_) |                                                      \
-              (vector)((((x) | fold_) - low_folded_) <= span_folded_) | (vector)((x) == extra_))
-
-/* Loads, stores when there is somewhere to, judges; the last vector overlaps the one before. */
-#define LONG_LOOP(vector, judge, to, from, size)                                                   \
-    do {                                                                                           \
-        uint32_t at_ = 0, last_ = (size) - (uint32_t)sizeof(vector);                               \
-        vector x_, y_;                                                                             \
-        for (; at_ + sizeof(vector) < last_; at_ += 2 * (uint32_t)sizeof(vector)) {                \
-            memcpy(&x_, (from) + at_, sizeof(vector));                                             \
-            memcpy(&y_, (from) + at_ + sizeof(vector), sizeof(vector));                            \
-            if ((to) != NULL) {                                                                    \
-                memcpy((to) + at_, &x_, sizeof(vector));                                           \
-                memcpy((to) + at_ + sizeof(vector), &y_, sizeof(vector));                          \
-            }                                                                                      \
-            judge(vector, x_);                                                                     \
-            judge(vector, y_);                                                                     \
+/* One body for both widths. `copies` and `is_one` are constants where it is called: a class that is
+ * one range needs three instructions a vector, the others all three ways of struct range. The last
+ * vector overlaps the one before. */
+#define LONG_BODY(name, vector)                                                                    \
+    INLINE bool name(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size,   \
+                     bool copies, bool is_one)                                                     \
+    {                                                                                              \
+        const uint32_t step = (uint32_t)sizeof(vector), last = size - step;                        \
+        vector low = (vector){0} + range->low, span = (vector){0} + range->span;                   \
+        vector low_folded = (vector){0} + range->low_folded;                                       \
+        vector span_folded = (vector){0} + range->span_folded;                                     \
+        vector fold = (vector){0} + range->fold, extra = (vector){0} + range->extra;               \
+        vector bad = {0};                                                                          \
+        vector x, right;                                                                           \
+        for (uint32_t at = 0; at < last; at += step) {                                             \
+            memcpy(&x, from + at, sizeof(x));                                                      \
+            if (copies)                                                                            \
+                memcpy(to + at, &x, sizeof(x));                                                    \
+            right = (vector)((x - low) <= span);                                                   \
+            if (!is_one)                                                                           \
+                right |=                                                                           \
+                    (vector)(((x | fold) - low_folded) <= span_folded) | (vector)(x == extra);     \
+            bad |= ~right;                                                                         \
         }                                                                                          \
-        if (at_ < last_) {                                                                         \
-            memcpy(&x_, (from) + at_, sizeof(vector));                                             \
-            if ((to) != NULL)                                                                      \
-                memcpy((to) + at_, &x_, sizeof(vector));                                           \
-            judge(vector, x_);                                                                     \
-        }                                                                                          \
-        memcpy(&x_, (from) + last_, sizeof(vector));                                               \
-        if ((to) != NULL)                                                                          \
-            memcpy((to) + last_, &x_, sizeof(vector));                                             \
-        judge(vector, x_);                                                                         \
-    } while (0)
+        memcpy(&x, from + last, sizeof(x));                                                        \
+        if (copies)                                                                                \
+            memcpy(to + last, &x, sizeof(x));                                                      \
+        right = (vector)((x - low) <= span);                                                       \
+        if (!is_one)                                                                               \
+            right |= (vector)(((x | fold) - low_folded) <= span_folded) | (vector)(x == extra);    \
+        bad |= ~right;                                                                             \
+        uint64_t words[sizeof(vector) / 8], any = 0;                                               \
+        memcpy(words, &bad, sizeof(words));                                                        \
+        for (uint32_t i = 0; i < sizeof(vector) / 8; i++)                                          \
+            any |= words[i];                                                                       \
+        return any != 0;                                                                           \
+    }
 
-#define LONG_BODY(vector, range, to, from, size)                                                   \
-    vector low_ = (vector){0} + (range)->low, span_ = (vector){0} + (range)->span;                 \
-    vector bad_ = {0};                                                                             \
-    if ((range)->is_one) {                                                                         \
-        LONG_LOOP(vector, LONG_ONE, to, from, size);                                               \
-    } else {                                                                                       \
-        vector low_folded_ = (vector){0} + (range)->low_folded;                                    \
-        vector span_folded_ = (vector){0} + (range)->span_folded;                                  \
-        vector fold_ = (vector){0} + (range)->fold, extra_ = (vector){0} + (range)->extra;         \
-        LONG_LOOP(vector, LONG_ALL, to, from, size);                                               \
-    }                                                                                              \
-    uint64_t words_[sizeof(vector) / 8], any_ = 0;                                                 \
-    memcpy(words_, &bad_, sizeof(words_));                                                         \
-    for (uint32_t i_ = 0; i_ < sizeof(vector) / 8; i_++)                                           \
-        any_ |= words_[i_];                                                                        \
-    return any_ != 0
+LONG_BODY(long_16, bytes16)
 
 bool check_long_plain(const struct range *range, const uint8_t *data, uint32_t size)
 {
-    LONG_BODY(bytes16, range, (uint8_t *)NULL, data, size);
+    return range->is_one ? long_16(range, NULL, data, size, false, true)
+                         : long_16(range, NULL, data, size, false, false);
 }
 
 bool copy_long_plain(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size)
 {
-    LONG_BODY(bytes16, range, to, from, size);
+    return range->is_one ? long_16(range, to, from, size, true, true)
+                         : long_16(range, to, from, size, true, false);
 }
 
 #ifdef __x86_64__
-__attribute__((target("avx2"))) bool check_long_wide(const struct range *range, const uint8_t *data,
-                                                     uint32_t size)
+#define WIDE __attribute__((target("avx2")))
+#undef INLINE
+#define INLINE WIDE static inline __attribute__((always_inline))
+LONG_BODY(long_32, bytes32)
+
+WIDE bool check_long_wide(const struct range *range, const uint8_t *data, uint32_t size)
 {
-    LONG_BODY(bytes32, range, (uint8_t *)NULL, data, size);
+    return range->is_one ? long_32(range, NULL, data, size, false, true)
+                         : long_32(range, NULL, data, size, false, false);
 }
 
-__attribute__((target("avx2"))) bool copy_long_wide(const struct range *range, uint8_t *to,
-                                                    const uint8_t *from, uint32_t size)
+WIDE bool copy_long_wide(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size)
 {
-    LONG_BODY(bytes32, range, to, from, size);
+    return range->is_one ? long_32(range, to, from, size, true, true)
+                         : long_32(range, to, from, size, true, false);
 }
 
 bool long_is_wide(void)
