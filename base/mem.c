@@ -13,6 +13,7 @@
 #endif
 
 #define REGIONS_MAX 256u
+#define HUGE_BYTES  (8u << 20)
 #define PAGE_BYTES  4096u
 
 struct region {
@@ -76,6 +77,8 @@ void *mem_take(enum mem_kind kind, size_t bytes, const char *what)
     void *memory = map(bytes, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, what);
     if (kind == MEM_SECRET) {
         (void)madvise(memory, bytes, MADV_WIPEONFORK);
+    } else if (bytes >= HUGE_BYTES) {
+        (void)madvise(memory, bytes, MADV_HUGEPAGE); /* a wish: tables are read at random */
     }
     note(memory, bytes, what, kind);
     return memory;
