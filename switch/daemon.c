@@ -499,11 +499,20 @@ const char *daemon_card_pin(struct daemon *daemon, const json_t *args,
     return NULL;
 }
 
+static bool workers_have_seen(const struct daemon *daemon, uint64_t batch)
+{
+    for (uint32_t i = 0; i < daemon->workers_count; i++) {
+        if (worker_ref_batch(daemon->workers[i]) < batch) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool daemon_wait_ref(struct daemon *daemon, uint64_t batch)
 {
     int64_t give_up_ns = daemon_now_ns(daemon) + REF_WAIT_NS;
-    while (
-        !ledger_ref_passed(ledger_board(daemon->ledger), (uint16_t)daemon->workers_count, batch)) {
+    while (!workers_have_seen(daemon, batch)) {
         if (daemon_now_ns(daemon) > give_up_ns) {
             return false;
         }
