@@ -3,10 +3,11 @@
 
 #include <string.h>
 
+/* Four places a row: most searches are for what is not there, and then meet no other row. */
 static uint32_t heads_count(uint32_t rows_count)
 {
     uint32_t count = 16;
-    while (count < rows_count && count < UINT32_C(1) << 31) {
+    while (count < 4 * (uint64_t)rows_count && count < UINT32_C(1) << 31) {
         count *= 2;
     }
     return count;

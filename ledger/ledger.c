@@ -337,7 +337,7 @@ void ledger_hook(struct ledger *ledger, const struct ledger_hooks *hooks)
 bool ledger_drained(const struct ledger *ledger)
 {
     for (uint32_t i = 0; i < ledger->options.senders_count; i++) {
-        if (!ring_empty(ledger->ports[i].commands)) {
+        if (!ring_empty(ledger->ports[i].commands) || ledger->aheads[i].count > 0) {
             return false;
         }
     }

@@ -77,6 +77,13 @@ void ledger_plan(struct ledger_plan *plan, const struct ledger_state *state,
 /* Bytes written to `out` (LEDGER_RECORD_BYTES_MAX, 8-aligned); 0 when the plan has no effects. */
 uint32_t ledger_plan_pack(const struct ledger_plan *plan, uint8_t *out);
 
+/* A hint for a command that will be planned after `ahead` others: call it at each of these. */
+#define LEDGER_AHEAD_ACCOUNTS 2u
+#define LEDGER_AHEAD_ROWS     4u
+#define LEDGER_AHEAD_HEADS    7u
+void ledger_plan_prefetch(const struct ledger_state *state, const struct ledger_command *command,
+                          uint32_t ahead);
+
 /* ---- inside the plan*.c files ---------------------------------------------------------------- */
 
 /* plan_edit.c: images of rows. Rows are given as row + 1, as rows refer to each other. */

@@ -239,33 +239,65 @@ static uint32_t command_bytes(enum ledger_command_kind kind)
     return 0;
 }
 
-/* Commands of one sender; false: the journal takes no more in this turn. */
-static bool take_from(struct ledger *ledger, uint16_t sender, uint32_t *taken)
+/* Looks at the next commands while the memory that they need is on its way. */
+static void look_ahead(struct ledger *ledger, uint16_t sender, uint32_t wanted)
 {
+    struct shard_ahead *ahead = &ledger->aheads[sender];
     struct ring *commands = ledger->ports[sender].commands;
     const struct ledger_command *command;
     uint32_t size;
-    bool has_room = true;
-    for (uint32_t i = 0; i < LEDGER_COMMANDS_PER_SENDER && *taken < LEDGER_COMMANDS_PER_TURN &&
-                         (command = ring_peek(commands, &size)) != NULL;
-         i++) {
+    while (ahead->count < wanted && (command = ring_peek(commands, &size)) != NULL) {
         must(command->kind < LEDGER_COMMANDS_COUNT && command->sender == sender &&
              size >= command_bytes((enum ledger_command_kind)command->kind));
-        if (command->kind == LEDGER_QUERY) {
-            query(ledger, command);
-        } else {
-            uint8_t *place = journal_reserve(ledger->journal, LEDGER_RECORD_BYTES_MAX);
-            if (place == NULL) {
-                has_room = false;
-                break;
-            }
-            decide(ledger, command, size, place);
-        }
+        ahead->at[ahead->count].command = command;
+        ahead->at[ahead->count++].size = size;
         ring_next(commands);
+        ledger_plan_prefetch(ledger->state, command, LEDGER_AHEAD_HEADS);
+    }
+    if (ahead->count > LEDGER_AHEAD_ROWS) {
+        ledger_plan_prefetch(ledger->state, ahead->at[LEDGER_AHEAD_ROWS].command,
+                             LEDGER_AHEAD_ROWS);
+    }
+    if (ahead->count > LEDGER_AHEAD_ACCOUNTS) {
+        ledger_plan_prefetch(ledger->state, ahead->at[LEDGER_AHEAD_ACCOUNTS].command,
+                             LEDGER_AHEAD_ACCOUNTS);
+    }
+}
+
+static bool take_one(struct ledger *ledger, const struct ledger_command *command, uint32_t size)
+{
+    if (command->kind == LEDGER_QUERY) {
+        query(ledger, command);
+        return true;
+    }
+    uint8_t *place = journal_reserve(ledger->journal, LEDGER_RECORD_BYTES_MAX);
+    if (place == NULL) {
+        return false;
+    }
+    decide(ledger, command, size, place);
+    return true;
+}
+
+/* Commands of one sender; false: the journal takes no more in this turn. What was looked at stays
+ * the ring's until it is decided. */
+static bool take_from(struct ledger *ledger, uint16_t sender, uint32_t *taken)
+{
+    struct shard_ahead *ahead = &ledger->aheads[sender];
+    for (uint32_t left = LEDGER_COMMANDS_PER_SENDER; left > 0; left--) {
+        uint32_t wanted = left < countof(ahead->at) ? left : (uint32_t)countof(ahead->at);
+        look_ahead(ledger, sender, wanted);
+        if (ahead->count == 0) {
+            break;
+        }
+        if (!take_one(ledger, ahead->at[0].command, ahead->at[0].size)) {
+            return false;
+        }
+        ahead->count--;
+        memmove(&ahead->at[0], &ahead->at[1], ahead->count * sizeof ahead->at[0]);
         ++*taken;
     }
-    ring_release(commands);
-    return has_room;
+    ring_release(ledger->ports[sender].commands);
+    return true;
 }
 
 /* Round robin, until nothing is left, the turn is full, or the journal is. */

@@ -34,6 +34,14 @@ struct shard_verdict { /* head of a verdict that waits until `batch` is durable 
     uint16_t reserved;
 };
 
+struct shard_ahead { /* commands of one sender that were looked at and not yet decided */
+    struct {
+        const struct ledger_command *command;
+        uint32_t size;
+    } at[LEDGER_AHEAD_HEADS + 1];
+    uint32_t count;
+};
+
 struct ledger {
     struct agent agent; /* first: the agent is the ledger */
     struct ledger_options options;
@@ -44,15 +52,16 @@ struct ledger {
     struct ledger_board *board;
     struct metric_block *metrics;
     struct ledger_port ports[LEDGER_SENDERS_MAX];
+    struct shard_ahead aheads[LEDGER_SENDERS_MAX];
     struct bell *endpoint_bells[LIMIT_ENDPOINTS_MAX];
 
     struct ledger_now now;
     struct ledger_plan *plan;
-    struct ring *waiting; /* verdicts, oldest first */
-    uint64_t batch_last;  /* newest batch that holds a record: what an answer may rest on */
+    struct ring *waiting;     /* verdicts, oldest first */
+    uint64_t batch_last;      /* newest batch that holds a record: what an answer may rest on */
     uint64_t recovered_batch; /* last one of the run before that survived */
-    uint64_t batch_known; /* durable, as of the last look */
-    uint32_t sender_next; /* whose commands are taken first */
+    uint64_t batch_known;     /* durable, as of the last look */
+    uint32_t sender_next;     /* whose commands are taken first */
     bool is_attached, is_blocked, is_failed;
     bool sent_to[LEDGER_SENDERS_MAX]; /* in this turn */
     int64_t follower_ring_ns;

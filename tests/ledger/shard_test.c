@@ -519,5 +519,7 @@ Test(shard, refused_starts)
     cr_assert_eq(disk->ops->remove(disk, "hash-key"), IO_OK);
     cr_assert_not(desk_open(&desk)); /* every replay key would be another one */
     cr_assert_not_null(strstr(desk.text, "hash-key"), "%s", desk.text);
+    desk.state->ops->destroy(desk.state);
+    desk.ref->ops->destroy(desk.ref);
     disk_sim_destroy(desk.sim);
 }
