@@ -12,6 +12,7 @@
 #include "switch/worker.h"
 #include "tests/sim/hsm_sim.h"
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,6 +297,26 @@ bool host_round(struct host *host)
 void host_spare(struct host *host, bool spared)
 {
     host->is_spared = spared;
+}
+
+void host_print_holds(struct host *host, const char *account)
+{
+    (void)account;
+    struct ledger_state *state = host->ledger->state;
+    uint32_t size;
+    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_hold); row++) {
+        const struct ledger_hold *h = ledger_state_row(state, LEDGER_TABLE_hold, row, &size);
+        if (h->state == LEDGER_HOLD_OPEN) {
+            (void)printf("  hold %u: %lld from row %u\n", row, (long long)h->amount_minor, h->debit_account - 1);
+        }
+    }
+    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_saf); row++) {
+        const struct ledger_saf *s = ledger_state_row(state, LEDGER_TABLE_saf, row, &size);
+        if (s->state != LEDGER_SAF_NONE) {
+            (void)printf("  saf %u: reserved %lld from row %u mti %u stan %u sends %u\n", row,
+                         (long long)s->reserved_minor, s->debit_account - 1, s->mti, s->stan, s->sends_count);
+        }
+    }
 }
 
 bool host_balance(struct host *host, const char *account, int64_t *balance_minor, int64_t *held_minor)

@@ -42,6 +42,9 @@ bool host_balance(struct host *host, const char *account, int64_t *balance_minor
 /* Earliest time at which an agent wants its turn. */
 int64_t host_deadline(const struct host *host);
 
+/* Prints every row that holds something of this account. */
+void host_print_holds(struct host *host, const char *account);
+
 struct ledger *host_ledger(struct host *host);
 struct ledger_port *host_control(struct host *host); /* the control sender's rings */
 uint16_t host_control_sender(void);

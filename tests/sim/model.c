@@ -1,6 +1,7 @@
 /* model.c - see model.h. Slow on purpose: what cannot be seen at a glance does not belong here. */
 #include "tests/sim/model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -34,6 +35,7 @@ struct model_txn {
     int64_t held, posted; /* what stands of it */
     bool is_refund;       /* from and to are the other way round already */
     bool approved, reversed, completed, superseded, counted, stored, reversed_while_out;
+    bool undone_at_scheme; /* its reversal was acknowledged before it had an outcome */
     int64_t refundable;   /* of a purchase: what may still be refunded */
     int32_t purchase;     /* of a refund: what it refunds; of a completion: the authorization */
 };
@@ -248,7 +250,7 @@ static int32_t find_purchase(const struct model *model, const struct ledger_requ
 {
     for (int32_t i = model->txns_count - 1; i >= 0; i--) {
         const struct model_txn *txn = &model->txns[i];
-        if (!is_reversal(txn) && txn->stored && is_purchase(&txn->request) && txn->approved &&
+        if (!is_reversal(txn) && txn->stored && is_purchase(&txn->request) &&
             same_hash(txn->request.rrn_key, r->rrn_key)) {
             return i;
         }
@@ -292,8 +294,10 @@ static void hold(struct model *model, struct model_txn *txn, int32_t from, int32
 
 static void release(struct model *model, struct model_txn *txn, int64_t amount)
 {
-    txn->held -= amount;
-    model->accounts[txn->from].held -= amount;
+    if (amount > 0) { /* some messages book nothing, between no accounts */
+        txn->held -= amount;
+        model->accounts[txn->from].held -= amount;
+    }
 }
 
 static void book(struct model *model, struct model_txn *txn, int32_t from, int32_t to, int64_t amount)
@@ -422,8 +426,7 @@ static const char *check_refund(const struct model *model, const struct ledger_r
 {
     *purchase = (r->flags & LEDGER_REQUEST_HAS_DE90) != 0 ? find_original(model, r)
                                                           : find_purchase(model, r);
-    if (*purchase >= 0 && (!model->txns[*purchase].approved ||
-                           !is_purchase(&model->txns[*purchase].request))) {
+    if (*purchase >= 0 && !is_purchase(&model->txns[*purchase].request)) {
         *purchase = -1;
     }
     if (*purchase < 0) {
@@ -759,7 +762,9 @@ struct model_answer model_request(struct model *model, enum ledger_command_kind 
     if (was_reversed) {
         struct model_answer answer = say("94");
         answer.is_reversed_text = true;
-        return answer;
+        int32_t index = store(model, kind, request, utc_s, answer); /* its repeats find the key */
+        model->txns[index].reversed = true;
+        return model->txns[index].answer;
     }
     return (request->flags & LEDGER_REQUEST_ON_US) != 0
                ? decide_on_us(model, request, kind, utc_s)
@@ -825,12 +830,16 @@ struct model_answer model_timeout(struct model *model, int32_t index)
     if (txn->reversed_while_out) {
         answer.kind = MODEL_SILENT;
     }
+    if (txn->undone_at_scheme) {
+        model_resolved(model, index);
+    }
     return answer;
 }
 
 void model_resolved(struct model *model, int32_t index)
 {
     struct model_txn *txn = &model->txns[index];
+    txn->undone_at_scheme |= txn->state == STATE_OUT && txn->reversed_while_out;
     if (txn->state == STATE_UNKNOWN) {
         txn->state = STATE_DECIDED;
         if (txn->held > 0) {
@@ -865,6 +874,19 @@ bool model_balance(const struct model *model, const char *account, int64_t *bala
 uint32_t model_exceptions(const struct model *model, enum ledger_exception kind)
 {
     return model->exceptions[kind];
+}
+
+void model_print_holds(const struct model *model, const char *account)
+{
+    int32_t index = account_of(model, account);
+    for (int32_t i = 0; i < model->txns_count; i++) {
+        const struct model_txn *t = &model->txns[i];
+        if (t->held != 0 && t->from == index) {
+            (void)printf("  %d: %04u STAN %06u DE3 %06u held %lld state %d approved %d reversed %d out %d\n",
+                         i, t->request.mti, t->request.stan, t->request.de3, (long long)t->held,
+                         (int)t->state, t->approved, t->reversed, t->reversed_while_out);
+        }
+    }
 }
 
 int64_t model_sum(const struct model *model)

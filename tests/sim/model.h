@@ -57,6 +57,8 @@ bool model_is_unknown(const struct model *model, int32_t txn);
 bool model_balance(const struct model *model, const char *account, int64_t *balance_minor,
                    int64_t *held_minor);
 uint32_t model_exceptions(const struct model *model, enum ledger_exception kind);
+/* Prints every message that holds something of this account. */
+void model_print_holds(const struct model *model, const char *account);
 int64_t model_sum(const struct model *model); /* of all balances: 0 */
 
 #endif

@@ -162,6 +162,24 @@ static struct model_answer hear(struct watch *watch, const struct kept *kept)
 
 /* ---- comparing ----------------------------------------------------------------------------------- */
 
+/* Every command that spoke of this STAN: the story of a fault. */
+static void print_story(const struct watch *watch, uint32_t stan)
+{
+    for (uint32_t i = 0; i < watch->kept_count; i++) {
+        const struct ledger_request *r = &watch->kept[i].command.request.request;
+        if (watch->kept[i].command.header.kind <= LEDGER_REVERSAL &&
+            watch->kept[i].command.header.kind != LEDGER_OUTCOME &&
+            watch->kept[i].command.header.kind != LEDGER_TIMEOUT &&
+            (r->stan == stan || r->original_stan == stan)) {
+            (void)printf("  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
+                         "batch %llu\n", i, r->mti, r->stan, r->de3, (long long)r->amount_minor,
+                         (unsigned long long)r->de7, r->original_mti, r->original_stan,
+                         (unsigned long long)(r->replay_key.low & 0xffff),
+                         (unsigned long long)watch->kept[i].batch);
+        }
+    }
+}
+
 static const char *kind_text(enum model_kind kind)
 {
     static const char *const texts[] = {"reply", "forward", "wait", "silence", "nothing"};
@@ -222,7 +240,9 @@ static void compare(struct watch *watch, const struct kept *kept, const struct m
                  (long long)reply->ledger_minor, (long long)reply->available_minor,
                  (long long)want->ledger_minor, (long long)want->available_minor);
     } else if (want->is_reversed_text != (reply->de44_size == 8)) {
-        complain(watch, "%s: DE44 REVERSED %s", what, want->is_reversed_text ? "is missing" : "is there");
+        complain(watch, "%s: DE44 REVERSED %s (%s)", what,
+                 want->is_reversed_text ? "is missing" : "is there",
+                 ledger_reason_text(verdict->reason));
     }
 }
 
@@ -248,7 +268,15 @@ void watch_decided(void *context, const struct ledger_command *command,
     struct model_answer want = hear(watch, kept);
     bool is_money = command->kind <= LEDGER_REVERSAL;
     if (is_money) {
+        bool was_well = watch->fault[0] == '\0';
         compare(watch, kept, &want, verdict);
+        if (was_well && watch->fault[0] != '\0' && command->kind != LEDGER_OUTCOME &&
+            command->kind != LEDGER_TIMEOUT) {
+            print_story(watch, kept->command.request.request.stan);
+            if (kept->command.request.request.original_stan != 0) {
+                print_story(watch, kept->command.request.request.original_stan);
+            }
+        }
     }
 }
 
@@ -262,7 +290,7 @@ void watch_crashed(struct watch *watch)
 /* Asks the shard's tables through its own query, without the rings: the host is between rounds. */
 static const char *compare_balances(struct watch *watch, struct host *host)
 {
-    static char text[256];
+    static char text[640];
     char names[TRAFFIC_CARDS + 4][LEDGER_ACCOUNT_NAME_BYTES + 1] = {
         "settlement/acquirer", "settlement/demo-a", "settlement/demo-b", "funding"};
     for (uint32_t i = 0; i < TRAFFIC_CARDS; i++) {
@@ -278,6 +306,8 @@ static const char *compare_balances(struct watch *watch, struct host *host)
             return text;
         }
         if (known && theirs && (balance != their_balance || held != their_held)) {
+            model_print_holds(watch->model, names[i]);
+            host_print_holds(host, names[i]);
             (void)snprintf(text, sizeof text,
                            "account %s: balance %lld held %lld in the ledger, %lld and %lld in the model",
                            names[i], (long long)their_balance, (long long)their_held,
