@@ -48,6 +48,7 @@ static bool say(struct worker *worker, struct endpoint *endpoint, enum network_c
 
 static void ask_again(struct worker *worker, struct endpoint *endpoint, int64_t wait_ns)
 {
+    wheel_disarm(&worker->wheel, &endpoint->echo.entry); /* 0: not again */
     if (wait_ns > 0) {
         wheel_arm(&worker->wheel, &endpoint->echo.entry, worker_now_ns(worker) + wait_ns);
     }
