@@ -11,8 +11,10 @@
  * Received data is valid until the next io_wait() of the same io.
  *
  * One send in flight per socket (must()). Receiving is continuous after io_receive() until end of
- * stream, error, or io_receive_pause(). io_close() ends with exactly one IO_CLOSED event, after
- * which no event of that socket comes. */
+ * stream, error, or io_receive_pause(); what was on its way before a pause may still come. A
+ * shutdown waits for the send in flight. io_close() ends with exactly one IO_CLOSED event, after
+ * which no event of that socket comes; a send in flight is cut off, has no event of its own, and
+ * its bytes are the io's until IO_CLOSED. */
 #ifndef BASE_IO_H
 #define BASE_IO_H
 

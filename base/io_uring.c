@@ -146,14 +146,18 @@ static void enter(struct uring *u, int64_t deadline_ns)
     if (deadline_ns > 0 && u->ready_count == 0 && io_uring_cq_ready(&u->ring) == 0) {
         left_ns = deadline_ns - clock_system.boot_ns(NULL);
     }
-    if (left_ns <= 0) {
-        (void)io_uring_submit_and_get_events(&u->ring);
-        return;
+    int result;
+    if (left_ns > 0) {
+        struct __kernel_timespec timeout = {.tv_sec = left_ns / NS_PER_S,
+                                            .tv_nsec = left_ns % NS_PER_S};
+        struct io_uring_cqe *cqe;
+        result = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &timeout, NULL);
+    } else {
+        result = io_uring_submit_and_get_events(&u->ring);
     }
-    struct __kernel_timespec timeout = {.tv_sec = left_ns / NS_PER_S,
-                                        .tv_nsec = left_ns % NS_PER_S};
-    struct io_uring_cqe *cqe;
-    (void)io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &timeout, NULL);
+    /* What passes by itself is tried again at the next wait. -EEXIST: not the thread of this io. */
+    must(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
+         result == -EBUSY);
 }
 
 static uint32_t op_wait(struct io *io, int64_t deadline_ns, struct io_event *events,

@@ -12,6 +12,8 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
+#include "base/poison.h"
+
 #define REGIONS_MAX 256u
 #define HUGE_BYTES  (8u << 20)
 #define PAGE_BYTES  4096u
