@@ -84,7 +84,10 @@ static bool write_all(struct ctl_client *client, const char *data, size_t size)
 
 bool ctl_send(struct ctl_client *client, const char *command, const json_t *args)
 {
-    json_t *request = json_pack("{s:s, s:O?, s:b}", "command", command, "args", args, "json", 1);
+    json_t *request = json_pack("{s:s, s:b}", "command", command, "json", 1);
+    if (args != NULL) {
+        (void)json_object_set(request, "args", (json_t *)(uintptr_t)args);
+    }
     char *line = request == NULL ? NULL : json_dumps(request, JSON_COMPACT);
     json_decref(request);
     if (line == NULL) {

@@ -196,6 +196,23 @@ static void take_text(const json_t *row, const char *key, char *out, size_t out_
     (void)snprintf(out, out_size, "%s", text == NULL ? "" : text);
 }
 
+/* Why an answer was given that is not stored. */
+static const char *unstored_reason(const char *decision)
+{
+    static const struct {
+        const char *de39, *text;
+    } rows[] = {{"30", "format"},
+                {"12", "no such transaction"},
+                {"21", "already completed"},
+                {"94", "key used, or reversed"}};
+    for (size_t i = 0; i < countof(rows); i++) {
+        if (strcmp(rows[i].de39, decision) == 0) {
+            return rows[i].text;
+        }
+    }
+    return "";
+}
+
 static void check_exception(struct mix *mix, struct mix_step *step, const char *rrn)
 {
     const char *wanted = json_string_value(json_object_get(step->row, "exception"));
@@ -235,12 +252,19 @@ void mix_check_records(struct mix *mix, struct mix_step *step)
     json_array_foreach(answer.rows, index, row)
     {
         const char *row_stan = json_string_value(json_object_get(row, "stan"));
-        if (row_stan != NULL && stan != NULL && strcmp(row_stan, stan) == 0) {
-            take_text(row, "route", step->route, sizeof step->route);
+        const char *de39 = json_string_value(json_object_get(row, "de39"));
+        if (row_stan == NULL || stan == NULL || strcmp(row_stan, stan) != 0) {
+            continue;
+        }
+        take_text(row, "route", step->route, sizeof step->route);
+        if (de39 != NULL && strcmp(de39, step->decision) == 0) {
             take_text(row, "reason", step->reason, sizeof step->reason);
         }
     }
     ctl_answer_free(&answer);
+    if (step->reason[0] == 0) {
+        (void)snprintf(step->reason, sizeof step->reason, "%s", unstored_reason(step->decision));
+    }
     if (wanted != NULL && strcmp(wanted, step->reason) != 0) {
         mix_problem(step, "reason is \"%s\", expected \"%s\"", step->reason, wanted);
     }
