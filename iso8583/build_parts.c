@@ -259,8 +259,6 @@ static enum iso_err build_bitmap(struct builder *builder, const struct iso_node 
         map[bit / 8] = (uint8_t)(map[bit / 8] | 0x80 >> (bit & 7));
         highest = bit + 1 > highest ? bit + 1 : highest;
     }
-    if (count == 0 && node->min == 0)
-        return ISO_OK; /* an empty value has no map either */
     enum iso_err err = put_maps(builder, node, map, highest);
     for (uint32_t i = 0; err == ISO_OK && i < node->children_count; i++) {
         const struct iso_part *part = find_part(parts, count, node->children[i].key);

@@ -120,7 +120,8 @@ NODISCARD bool iso_msg_find(const struct iso_dialect *dialect, const struct iso_
 enum iso_form {
     ISO_FORM_CANONICAL, /* text or bytes as above; of a composite: its canonical whole */
     ISO_FORM_WIRE,      /* bytes as they stand on the wire, without prefix; count as in iso_field */
-    ISO_FORM_PARTS,     /* data is struct iso_part[size] */
+    ISO_FORM_PARTS,     /* data is struct iso_part[size]; none: of a bitmap an empty map (an empty
+                           value is CANONICAL of size 0) */
 };
 struct iso_value {
     const void *data;

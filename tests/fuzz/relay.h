@@ -81,7 +81,8 @@ static inline bool relay_parts(struct iso_cursor *cursor, struct relay_pool *poo
         struct iso_cursor inner;
         if (item.kind == ISO_ITEM_PADDING) {
             part->value = (struct iso_value){"", 0, 0, ISO_FORM_CANONICAL};
-        } else if (!item.is_composite || !iso_cursor_enter(cursor, &item, &inner) ||
+        } else if (!item.is_composite || item.at.size == 0 ||
+                   !iso_cursor_enter(cursor, &item, &inner) ||
                    !relay_parts(&inner, pool, &part->value)) {
             if (!relay_text(cursor->dialect, item.node, iso_item_value(cursor, &item),
                             item.at.count, pool, &part->value))
@@ -124,13 +125,18 @@ static inline void relay_check(const struct iso_dialect *dialect, const uint8_t 
     for (uint32_t de = iso_msg_next(&msg, 0); de != 0; de = iso_msg_next(&msg, de)) {
         struct iso_cursor cursor;
         struct iso_value value;
-        bool parts =
-            iso_cursor_open(dialect, &msg, de, &cursor) && relay_parts(&cursor, &pool, &value);
+        bool parts = msg.fields[de].size > 0 && iso_cursor_open(dialect, &msg, de, &cursor) &&
+                     relay_parts(&cursor, &pool, &value);
         const struct iso_node *node = iso_dialect_field(dialect, de);
         if (!parts)
             demand(relay_text(dialect, node, iso_msg_field(&msg, de), msg.fields[de].count, &pool,
                               &value));
         draft.values[de] = value;
+        struct span wire = iso_msg_field(&msg, de); /* tags and lengths in hexadecimal text, too */
+        for (uint32_t i = 0; i < wire.size; i++)
+            if ((node->encoding == ISO_ENC_HEX && wire.data[i] >= 'a') ||
+                (node->encoding == ISO_ENC_HEX_EBCDIC && wire.data[i] < 0xC0))
+                pool.canonical = false;
         if (node->length.encoding == ISO_LEN_BER || node->length.encoding == ISO_LEN_HEX)
             pool.canonical = false;
     }
