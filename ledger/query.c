@@ -126,27 +126,17 @@ static void put_resolution(struct answer *answer, const struct ledger_txn *txn,
         out->resolution_mti = saf->mti;
         out->resolution_sends =
             (uint16_t)(saf->sends_count > UINT16_MAX ? UINT16_MAX : saf->sends_count);
-        return;
+        out->resolved_utc_ns = 0;
     }
-    out->resolved_utc_ns = txn->resolved_utc_ns;
-    out->resolution_stan = txn->resolution_stan;
-    out->resolution_mti = txn->resolution_mti;
-    out->resolution_sends = txn->resolution_sends;
 }
 
-static bool put_txn(struct answer *answer, uint32_t row)
+void ledger_query_txn(const struct ledger_txn *txn, struct ledger_row_txn *out)
 {
-    const struct ledger_txn *txn = &answer->state->txns[row];
-    struct ledger_row_txn *out = add_row(answer);
-    if (out == NULL) {
-        return false;
-    }
-    uint32_t hold = ledger_hold_of(answer->state, txn);
     bool is_hold = txn->class == LEDGER_CLASS_AUTH || txn->class == LEDGER_CLASS_AUTH_ADVICE;
+    memset(out, 0, sizeof *out);
     out->txn = txn->id;
     put_reply(txn, &out->reply);
     out->amount_minor = txn->amount_minor;
-    out->held_minor = hold != 0 ? answer->state->holds[hold - 1].amount_minor : 0;
     out->posted_minor = is_hold ? 0 : txn->booked_minor;
     out->undone_minor = txn->undone_minor;
     out->refunded_minor = txn->refunded_minor;
@@ -171,6 +161,22 @@ static bool put_txn(struct answer *answer, uint32_t row)
     out->attempt = txn->attempt;
     memcpy(out->pan_first6_last4, txn->pan_first6_last4, sizeof out->pan_first6_last4);
     out->is_silent = (txn->flags & LEDGER_TXN_SILENT) != 0;
+    out->resolved_utc_ns = txn->resolved_utc_ns;
+    out->resolution_stan = txn->resolution_stan;
+    out->resolution_mti = txn->resolution_mti;
+    out->resolution_sends = txn->resolution_sends;
+}
+
+static bool put_txn(struct answer *answer, uint32_t row)
+{
+    const struct ledger_txn *txn = &answer->state->txns[row];
+    struct ledger_row_txn *out = add_row(answer);
+    if (out == NULL) {
+        return false;
+    }
+    uint32_t hold = ledger_hold_of(answer->state, txn);
+    ledger_query_txn(txn, out);
+    out->held_minor = hold != 0 ? answer->state->holds[hold - 1].amount_minor : 0;
     put_names(answer, txn, out);
     put_resolution(answer, txn, out);
     return true;

@@ -20,4 +20,7 @@ struct ledger_query_facts { /* what the state itself does not know */
 uint32_t ledger_query(const struct ledger_state *state, const struct ledger_command_query *command,
                       const struct ledger_query_facts *facts, void *out, uint32_t room);
 
+/* What the row itself says of a transaction: without what is held, and the names of accounts. */
+void ledger_query_txn(const struct ledger_txn *txn, struct ledger_row_txn *out);
+
 #endif

@@ -158,11 +158,6 @@ static json_t *saf_json(struct daemon *daemon, const void *row)
 {
     return control_row_saf(daemon, row);
 }
-static json_t *txn_json(struct daemon *daemon, const void *row)
-{
-    return control_row_txn(daemon, row);
-}
-
 /* Asks until the cursor ends and prints every row; *rows_count is how many there were. */
 static enum control_exit print_rows(struct control_request *request,
                                     struct ledger_command_query *query, row_to_json *to_json,
@@ -288,15 +283,6 @@ bool control_arg_txn(const struct control_request *request, struct ledger_comman
     memset(query->rrn, ' ', sizeof query->rrn);
     memcpy(query->rrn, rrn, size);
     return true;
-}
-
-enum control_exit control_txn_show(struct control_request *request)
-{
-    struct ledger_command_query query = {0};
-    if (!control_arg_txn(request, &query)) {
-        return control_error(request, "usage", "give id (hex) or rrn (1 to 12 characters)");
-    }
-    return print_one(request, &query, txn_json, "there is no such transaction in memory");
 }
 
 /* ---- money and cards ------------------------------------------------------------------------- */

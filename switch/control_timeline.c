@@ -1,8 +1,9 @@
-/* control_timeline.c - `txn timeline`: the messages of a transaction, one row each, in the order in
- * which they came and went: the acquirer's, ours to the scheme, its answer, our answer, and what
- * store-and-forward said afterwards. From the shard's rows; control thread. */
+/* control_timeline.c - `txn show`, and `txn timeline`: the messages of a transaction, one row each,
+ * in the order in which they came and went: the acquirer's, ours to the scheme, its answer, our
+ * answer, and what store-and-forward said afterwards. From the shard's rows; control thread. */
 #include "switch/control.h"
 
+#include "ledger/archive_txn.h"
 #include "switch/daemon.h"
 #include <stdio.h>
 #include <string.h>
@@ -136,24 +137,63 @@ static int by_time(const void *a, const void *b)
     return (x->received_utc_ns > y->received_utc_ns) - (x->received_utc_ns < y->received_utc_ns);
 }
 
-enum control_exit control_txn_timeline(struct control_request *request)
+/* What the shard still has in memory; when that is nothing, what the archive has. An error is
+ * written and CONTROL_DONE is not returned when there is none at all. */
+static enum control_exit find_txns(struct control_request *request, struct ledger_row_txn *txns,
+                                   uint32_t *count)
 {
-    static struct ledger_row_txn txns[TIMELINE_TXNS_MAX]; /* one request at a time */
     struct ledger_command_query query = {.rows_max = TIMELINE_TXNS_MAX};
     if (!control_arg_txn(request, &query)) {
         return control_error(request, "usage", "give id (hex) or rrn (1 to 12 characters)");
     }
-    const struct ledger_verdict *verdict = control_ask(request, &query, sizeof query, LEDGER_QUERY);
-    if (verdict == NULL || verdict->kind != LEDGER_VERDICT_ROWS) {
-        return verdict == NULL ? CONTROL_NEGATIVE
-                               : control_error(request, "busy", "the ledger is overloaded");
+    *count = 0;
+    do { /* each answer has looked at a bounded number of rows */
+        const struct ledger_verdict *verdict =
+            control_ask(request, &query, sizeof query, LEDGER_QUERY);
+        if (verdict == NULL || verdict->kind != LEDGER_VERDICT_ROWS) {
+            return verdict == NULL ? CONTROL_NEGATIVE
+                                   : control_error(request, "busy", "the ledger is overloaded");
+        }
+        const struct ledger_verdict_rows *rows = (const void *)verdict;
+        uint32_t room = TIMELINE_TXNS_MAX - *count;
+        uint32_t more = rows->rows_count < room ? rows->rows_count : room;
+        memcpy(&txns[*count], rows->rows, more * sizeof txns[0]);
+        *count += more;
+        query.cursor = rows->cursor;
+    } while (query.cursor != 0 && *count < TIMELINE_TXNS_MAX);
+    if (*count == 0) {
+        struct archive_wanted wanted = {.has_txn = query.has_txn != 0, .txn = query.txn};
+        char text[160];
+        memcpy(wanted.rrn, query.rrn, sizeof wanted.rrn);
+        if (!archive_txns(request->daemon->disk, &wanted, ARCHIVE_TXN_FILES_MAX, txns,
+                          TIMELINE_TXNS_MAX, count, text, sizeof text)) {
+            return control_error(request, "archive", text);
+        }
     }
-    const struct ledger_verdict_rows *rows = (const void *)verdict;
-    uint32_t count = rows->rows_count < TIMELINE_TXNS_MAX ? rows->rows_count : TIMELINE_TXNS_MAX;
-    if (count == 0) {
-        return control_error(request, "not_found", "there is no such transaction in memory");
+    return *count > 0
+               ? CONTROL_DONE
+               : control_error(request, "not_found", "no such transaction in memory or archive");
+}
+
+enum control_exit control_txn_show(struct control_request *request)
+{
+    static struct ledger_row_txn txns[TIMELINE_TXNS_MAX]; /* one request at a time */
+    uint32_t count;
+    enum control_exit status = find_txns(request, txns, &count);
+    for (uint32_t i = 0; status == CONTROL_DONE && i < count; i++) {
+        control_row(request, control_row_txn(request->daemon, &txns[i]));
     }
-    memcpy(txns, rows->rows, count * sizeof txns[0]);
+    return status;
+}
+
+enum control_exit control_txn_timeline(struct control_request *request)
+{
+    static struct ledger_row_txn txns[TIMELINE_TXNS_MAX]; /* one request at a time */
+    uint32_t count;
+    enum control_exit status = find_txns(request, txns, &count);
+    if (status != CONTROL_DONE) {
+        return status;
+    }
     qsort(txns, count, sizeof txns[0], by_time);
     for (uint32_t i = 0; i < count; i++) {
         struct timeline line = {request, &txns[i], txns[0].received_utc_ns};

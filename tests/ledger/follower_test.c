@@ -1,6 +1,7 @@
 /* follower_test.c - what followers keep, when, and what a crash between their steps leaves behind.
  */
 #include "ledger/archive.h"
+#include "ledger/archive_txn.h"
 #include "ledger/follower.h"
 #include "tests/ledger/journal_kit.h"
 
@@ -553,6 +554,45 @@ Test(follower, a_damaged_end_of_the_archive_is_written_again_or_ends_the_start)
     cr_assert_not(house_open(&house));
     cr_assert_not_null(strstr(house.text, "which archive still needs"), "%s", house.text);
     cr_assert_eq(disk_sim_operations(house.sim), operations, "the evidence stays");
+    house_end(&house);
+}
+
+/* A transaction's row is written when it is decided and again later: the newest image counts. */
+Test(follower, old_transactions_are_found_in_the_archive)
+{
+    struct house house;
+    house_start(&house, 1);
+    house.archive_bytes = 8 * 1024;
+    cr_assert(house_open(&house), "%s", house.text);
+    for (uint32_t i = 0; i < 90; i++) {
+        struct ledger_txn txn = {.id = 100 + i % 60, .amount_minor = 500, .undone_minor = i};
+        (void)snprintf((char *)txn.rrn, sizeof txn.rrn, "rrn-%07u", i % 30);
+        txn.rrn[11] = ' ';
+        write_event(&house, LEDGER_TABLE_txn, i % 60, &txn, offsetof(struct ledger_txn, related));
+        house.clock.now_ns += NS_PER_S;
+        turn_all(&house, 1);
+    }
+    house.clock.now_ns += NS_PER_S;
+    turn_all(&house, 1);
+    struct ledger_row_txn rows[4];
+    uint32_t count;
+    struct disk *disk = disk_sim_disk(house.sim);
+    struct archive_wanted wanted = {.has_txn = true, .txn = 105};
+    cr_assert(archive_txns(disk, &wanted, 100, rows, 4, &count, house.text, sizeof house.text));
+    cr_assert(count == 1 && rows[0].txn == 105 && rows[0].undone_minor == 65);
+    wanted.txn = 155;
+    cr_assert(archive_txns(disk, &wanted, 100, rows, 4, &count, house.text, sizeof house.text));
+    cr_assert(count == 1 && rows[0].undone_minor == 55);
+    wanted.txn = 7;
+    cr_assert(archive_txns(disk, &wanted, 100, rows, 4, &count, house.text, sizeof house.text));
+    cr_assert_eq(count, 0);
+    struct archive_wanted by_rrn = {.rrn = "rrn-0000004 "};
+    cr_assert(archive_txns(disk, &by_rrn, 100, rows, 4, &count, house.text, sizeof house.text));
+    cr_assert_eq(count, 2);
+    cr_assert(rows[0].txn == 104 && rows[0].undone_minor == 64);
+    cr_assert(rows[1].txn == 134 && rows[1].undone_minor == 34);
+    cr_assert(archive_txns(disk, &by_rrn, 100, rows, 1, &count, house.text, sizeof house.text));
+    cr_assert_eq(count, 1);
     house_end(&house);
 }
 
