@@ -8,6 +8,11 @@
 #include <jansson.h>
 #include <stdarg.h>
 
+static uint32_t number_of(const char *text)
+{
+    return (uint32_t)strtoul(text, NULL, 10);
+}
+
 static json_t *load_entries(void)
 {
     const char *folder = getenv("RS_VECTORS");
@@ -62,7 +67,7 @@ static void add_form(struct text *text, const char *spec)
     } else {
         static const char *const kinds[] = {"ascii", "ebcdic", "packed", "binary"};
         uint32_t kind = size[0] == 'A' ? 0 : size[0] == 'E' ? 1 : size[0] == 'D' ? 2 : 3;
-        uint32_t width = (uint32_t)atoi(size + 1), most = (uint32_t)atoi(dots + 2);
+        uint32_t width = number_of(size + 1), most = number_of(dots + 2);
         uint64_t reach = 1;
         for (uint32_t i = 0; i < width; i++)
             reach *= kind == 3 ? 256 : 10;
@@ -150,7 +155,7 @@ static void check_fields(const char *id, const struct iso_dialect *dialect,
     {
         char bytes[4096], text[8192];
         size_t size;
-        uint32_t de = (uint32_t)atoi(key);
+        uint32_t de = number_of(key);
         if (strcmp(key, "0") == 0) {
             cr_expect_eq(memcmp(msg->mti, json_string_value(value), 4), 0, "%s", id);
             continue;
@@ -179,7 +184,7 @@ static void check_build(const char *id, const struct iso_dialect *dialect, json_
     json_object_foreach(fields, key, value)
     {
         const char *text = json_string_value(value);
-        uint32_t de = (uint32_t)atoi(key);
+        uint32_t de = number_of(key);
         size_t size = strlen(text);
         if (strcmp(key, "h") == 0) {
             uint32_t expected = iso_dialect_header(dialect)->size;
@@ -420,7 +425,7 @@ Test(vectors, frames)
             continue;
         }
         json_t *fields = json_object_get(entry, "fields");
-        uint32_t length = (uint32_t)atoi(json_string_value(json_object_get(fields, "length")));
+        uint32_t length = number_of(json_string_value(json_object_get(fields, "length")));
         uint32_t head = iso_frame_prefix_size(&framing);
         if (prefix.size == head) {
             cr_expect_eq(result, ISO_FRAME_NEED_MORE, "%s", id);
