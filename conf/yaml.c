@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #define CHUNK_BYTES      65536u
+#define READ_BYTES       8192u
 #define MAPPING_KEYS_MAX 4096u /* compared pairwise */
 #define SCALAR_BYTES_MAX 65536u
 
@@ -80,26 +81,45 @@ struct conf_tree *conf_yaml_read(const char *text, size_t size, const char *name
     return tree;
 }
 
-struct conf_tree *conf_yaml_load(const char *path, struct conf_report *report)
+/* The whole file, at most one byte more than is allowed; NULL: errno says why. */
+static char *file_read(const char *path, size_t *size)
 {
-    struct conf_place place = {.file = path};
     FILE *file = fopen(path, "rbe");
     if (file == NULL) {
-        conf_report_add(report, place, "", "cannot be read: %s", strerror(errno));
         return NULL;
     }
-    char *text = malloc(CONF_YAML_BYTES_MAX + 1);
-    must(text != NULL);
-    size_t size = fread(text, 1, CONF_YAML_BYTES_MAX + 1, file);
-    bool failed = ferror(file) != 0;
+    size_t room = READ_BYTES;
+    char *text = NULL;
+    *size = 0;
+    do { /* doubles until the file ends, or is too large */
+        room = room < CONF_YAML_BYTES_MAX ? 2 * room : CONF_YAML_BYTES_MAX + 1;
+        char *more = realloc(text, room);
+        must(more != NULL);
+        text = more;
+        *size += fread(text + *size, 1, room - *size, file);
+    } while (*size == room && room <= CONF_YAML_BYTES_MAX);
+    if (ferror(file) != 0) {
+        int error = errno;
+        free(text);
+        text = NULL;
+        errno = error;
+    }
     int error = errno;
     (void)fclose(file);
-    struct conf_tree *tree = NULL;
-    if (failed) {
-        conf_report_add(report, place, "", "cannot be read: %s", strerror(error));
-    } else {
-        tree = conf_yaml_read(text, size, path, report);
+    errno = error;
+    return text;
+}
+
+struct conf_tree *conf_yaml_load(const char *path, struct conf_report *report)
+{
+    size_t size;
+    char *text = file_read(path, &size);
+    if (text == NULL) {
+        conf_report_add(report, (struct conf_place){.file = path}, "", "cannot be read: %s",
+                        strerror(errno));
+        return NULL;
     }
+    struct conf_tree *tree = conf_yaml_read(text, size, path, report);
     free(text);
     return tree;
 }

@@ -15,15 +15,20 @@
 #include "base/limits.h"
 #include "conf/report.h"
 
+#ifdef RS_FUZZ /* small enough that a fuzzer reaches the ends */
+#define RULES_ROWS_MAX       16u
+#define RULES_CONDITIONS_MAX 64u
+#else
 #define RULES_ROWS_MAX       1024u /* lists with `then`, limits and routes together */
 #define RULES_CONDITIONS_MAX 16384u
-#define RULES_LISTS_MAX      64u
-#define RULES_COUNTERS_MAX   LIMIT_COUNTS_PER_TXN_MAX
-#define RULES_NONE           UINT16_MAX
-#define RULES_HASH_BYTES     32u
-#define RULES_NAME_BYTES     32u
-#define RULES_BUCKETS_MAX    63u /* of a sliding window; ledger/row.h holds one more */
-#define RULES_ROUTE_ON_US    0xFFu
+#endif
+#define RULES_LISTS_MAX    64u
+#define RULES_COUNTERS_MAX LIMIT_COUNTS_PER_TXN_MAX
+#define RULES_NONE         UINT16_MAX
+#define RULES_HASH_BYTES   32u
+#define RULES_NAME_BYTES   32u
+#define RULES_BUCKETS_MAX  63u /* of a sliding window; ledger/row.h holds one more */
+#define RULES_ROUTE_ON_US  0xFFu
 
 /* ---- what is known of one message -------------------------------------------------------------
  */

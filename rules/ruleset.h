@@ -13,13 +13,19 @@
 
 #define RULES_ALTERNATIVES_MAX    16u
 #define RULES_PER_ALTERNATIVE_MAX 32u /* conditions */
-#define RULES_RANGES_MAX          65536u
-#define RULES_STRINGS_MAX         65536u
-#define RULES_TEXT_BYTES          (4u * 1024u * 1024u)
-#define RULES_FILES_MAX           16u
-#define RULES_COUNTER_KEYS_MAX    4u
-#define RULES_DIGITS              11u    /* digits are compared left-aligned in this many */
-#define RULES_NO_CODE             "E090" /* part of the language, not in this version */
+#ifdef RS_FUZZ                        /* small enough that a fuzzer reaches the ends */
+#define RULES_RANGES_MAX  256u
+#define RULES_STRINGS_MAX 64u
+#define RULES_TEXT_BYTES  16384u
+#else
+#define RULES_RANGES_MAX  65536u
+#define RULES_STRINGS_MAX 65536u
+#define RULES_TEXT_BYTES  (4u * 1024u * 1024u)
+#endif
+#define RULES_FILES_MAX        16u
+#define RULES_COUNTER_KEYS_MAX 4u
+#define RULES_DIGITS           11u    /* digits are compared left-aligned in this many */
+#define RULES_NO_CODE          "E090" /* part of the language, not in this version */
 
 enum rule_type {
 #define RULE_TYPE(name, text, operators, in_list) RULE_##name,

@@ -2,6 +2,8 @@
 #include "rules/ruleset.h"
 #include "tests/rules/support.h"
 
+static const char MARK[] = "<!-- below: written from rules/attr.def -->\n";
+
 static const struct rule_value *fetched(const struct rule_facts *facts, enum rule_attr attr)
 {
     static struct rule_values values;
@@ -97,4 +99,39 @@ Test(attr, a_card_key_is_never_printed)
     cr_expect_str_eq(word(&facts, RULE_ATTR_CARD_KEY), "present");
     facts.has_card_key = false;
     cr_expect_str_eq(word(&facts, RULE_ATTR_CARD_KEY), "missing");
+}
+
+/* The table at the end of docs/rules.md is what attr.def says. With CONF_UPDATE in the environment
+ * it is written instead. */
+Test(attr, the_dictionary_is_current)
+{
+    char *wanted = NULL;
+    size_t size;
+    FILE *out = open_memstream(&wanted, &size);
+    cr_assert_not_null(out);
+    (void)fprintf(out, "\n| field | type | values | from |\n| --- | --- | --- | --- |\n");
+    for (uint32_t i = 0; i < RULE_ATTRS_COUNT; i++) {
+        (void)fprintf(out, "| `%s` | %s | ", rule_attrs[i].name,
+                      rule_types[rule_attrs[i].type].name);
+        for (const char *c = rule_attrs[i].words; *c != '\0'; c++) {
+            (void)fprintf(out, *c == '|' ? ", " : "%c", *c);
+        }
+        (void)fprintf(out, " | %s |\n", rule_attrs[i].from);
+    }
+    (void)fclose(out);
+    char *text = file_text(RS_SOURCE_DIR "/docs/rules.md");
+    char *mark = strstr(text, MARK);
+    cr_assert_not_null(mark);
+    mark += strlen(MARK);
+    if (getenv("CONF_UPDATE") != NULL) {
+        *mark = '\0';
+        FILE *file = fopen(RS_SOURCE_DIR "/docs/rules.md", "we");
+        cr_assert_not_null(file);
+        (void)fprintf(file, "%s%s", text, wanted);
+        (void)fclose(file);
+    } else {
+        cr_assert_str_eq(mark, wanted, "run CONF_UPDATE=1 test_rules to write docs/rules.md");
+    }
+    free(text);
+    free(wanted);
 }
