@@ -56,6 +56,7 @@ struct rules *daemon_rules_load(const struct conf *conf, struct conf_report *rep
         .directory = conf->rules,
         .endpoints = conf->endpoint_names,
         .endpoints_count = conf->endpoints_count,
+        .cards_max = conf->cards_max,
         .counter_slots_max = conf->counter_slots_max,
     };
     return rules_load(&options, report);
