@@ -7,7 +7,7 @@ struct advice {
     struct ledger_plan *plan;
     const struct ledger_request *request;
     struct ledger_txn *txn;
-    bool is_forwarded;
+    bool is_forwarded, is_bookable;
     uint32_t holder; /* account: the card's, or settlement/<endpoint> */
     uint32_t settlement;
 };
@@ -179,8 +179,11 @@ static void told(struct advice *advice)
         txn->flags |= LEDGER_TXN_REVERSED;
         return;
     }
-    bool is_bookable = can_be_booked(advice);
-    if (is_bookable && was_approved(advice->request)) {
+    advice->is_bookable = can_be_booked(advice);
+    if (!was_approved(advice->request)) {
+        return; /* told of a decline: only recorded */
+    }
+    if (advice->is_bookable) {
         txn->flags |= LEDGER_TXN_APPROVED;
         if (plan_type(advice->request) == TYPE_REFUND) {
             book_refund(advice);
@@ -189,7 +192,7 @@ static void told(struct advice *advice)
         } else {
             book_completion(advice);
         }
-    } else if (!is_bookable) {
+    } else {
         plan_mark(advice->plan, txn, LEDGER_EXCEPTION_NOT_BOOKED, txn->amount_minor);
     }
 }
@@ -215,8 +218,7 @@ void plan_advice(struct ledger_plan *plan, const struct ledger_command_request *
         return;
     }
     told(&advice);
-    bool is_deliverable = advice.holder != 0 && advice.txn->reason == LEDGER_REASON_APPROVED;
-    if (advice.is_forwarded && is_deliverable) {
+    if (advice.is_forwarded && advice.is_bookable) {
         advice.txn->flags |= LEDGER_TXN_FORWARDED;
         relay(&advice, command, command_size);
     }

@@ -172,22 +172,33 @@ static bool pin_unchecked(struct decision *decision)
     return decision->request->pin == LEDGER_CHECK_UNAVAILABLE;
 }
 
+/* CVV and CVV2 are one check (82): with either of them the other's result is known too. */
+static void note_cvv2(struct decision *decision)
+{
+    switch ((enum ledger_check)decision->request->cvv2) {
+    case LEDGER_CHECK_OK:
+        decision->cvv2_result = 'M';
+        break;
+    case LEDGER_CHECK_WRONG:
+    case LEDGER_CHECK_MALFORMED:
+        decision->cvv2_result = 'N';
+        break;
+    case LEDGER_CHECK_NONE:
+    case LEDGER_CHECK_UNAVAILABLE:
+        break;
+    }
+}
+
 static bool cvv_wrong(struct decision *decision)
 {
+    note_cvv2(decision);
     return decision->request->cvv == LEDGER_CHECK_WRONG ||
            decision->request->cvv == LEDGER_CHECK_MALFORMED;
 }
 
 static bool cvv2_wrong(struct decision *decision)
 {
-    bool is_wrong = decision->request->cvv2 == LEDGER_CHECK_WRONG ||
-                    decision->request->cvv2 == LEDGER_CHECK_MALFORMED;
-    if (is_wrong) {
-        decision->cvv2_result = 'N';
-    } else if (decision->request->cvv2 == LEDGER_CHECK_OK) {
-        decision->cvv2_result = 'M';
-    }
-    return is_wrong;
+    return decision->cvv2_result == 'N';
 }
 
 static bool cvv_unchecked(struct decision *decision)

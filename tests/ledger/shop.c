@@ -2,6 +2,7 @@
 #include "shop.h"
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,8 +71,8 @@ void shop_do(struct shop *shop, const void *command, uint32_t size)
 
 void shop_replay(struct shop *shop)
 {
-    struct ledger_state *other = ledger_state_create(&shop->options.limits, 99);
-    ledger_state_configure(other, &shop->options);
+    struct ledger_state *other = shop->spare;
+    ledger_state_clear(other);
     uint64_t at = 0;
     for (uint64_t i = 0; i < shop->records_count; i++) {
         const struct ledger_record *record = (const void *)(shop->records + at);
@@ -96,6 +97,7 @@ void shop_replay(struct shop *shop)
     struct ledger_verified verified;
     ledger_state_verify(other, &verified);
     cr_assert(verified.is_ok, "%s", verified.text);
+    shop->spare = shop->state;
     shop->state = other; /* and it goes on with the rebuilt one */
 }
 
@@ -737,8 +739,11 @@ void shop_open_limits(struct shop *shop, const char *name, const struct ledger_l
     options->endpoints[0].reversal_mti = 420;
     options->endpoints[1].reversal_mti = 400;
     options->endpoints[0].next_attempt_after = 7;
+    shop->memory_mark = mem_mark();
     shop->state = ledger_state_create(limits, 5);
     ledger_state_configure(shop->state, options);
+    shop->spare = ledger_state_create(limits, 99);
+    ledger_state_configure(shop->spare, options);
     shop->now = (struct ledger_now){.epoch = 1, .batch = 1};
     account_command(shop, LEDGER_ACCOUNT_CREATE, "house/cash", true, 0, 0, 0);
     account_command(shop, LEDGER_ACCOUNT_CREATE, "settlement/acquirer", true, 0, 0, 0);
@@ -771,5 +776,6 @@ void shop_open(struct shop *shop, const char *name)
 void shop_close(struct shop *shop)
 {
     shop_replay(shop);
+    mem_release_to(shop->memory_mark);
     free(shop->records);
 }

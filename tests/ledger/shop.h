@@ -19,7 +19,8 @@
 #include "ledger/verify.h"
 
 struct shop {
-    struct ledger_state *state;
+    struct ledger_state *state, *spare; /* a replay goes into the spare one, then they change */
+    uint32_t memory_mark;
     struct ledger_options options;
     struct ledger_now now;
     struct ledger_plan plan;
