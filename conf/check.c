@@ -30,8 +30,7 @@ void load_check(struct loading *loading)
     }
 }
 
-/* ---- helpers -----------------------------------------------------------------------------------
- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static struct conf_place record_place(const struct loading *loading, const char *group,
                                       const char *name, const char *member)
@@ -93,8 +92,7 @@ static void check_framing(struct loading *loading, struct conf_place place, cons
     }
 }
 
-/* ---- the parts ---------------------------------------------------------------------------------
- */
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 static void check_keys(struct loading *loading)
 {

@@ -64,8 +64,7 @@ uint16_t conf_key_find(const struct conf *conf, const char *label)
     return UINT16_MAX;
 }
 
-/* ---- reading -----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 const struct conf_setting conf_settings[] = {
 #define SETTING(...) CONF_SETTING_ROW(conf, __VA_ARGS__)

@@ -108,8 +108,7 @@ uint64_t conf_print_memory(FILE *stream, const struct conf_memory *rows, uint32_
 uint16_t conf_party_find(const struct conf *conf, const char *name);
 uint16_t conf_key_find(const struct conf *conf, const char *label);
 
-/* ---- clear values of the demo's keys: `ringctl hsm init` in demo mode only ---------------------
- */
+/* ---- clear values of the demo's keys: `ringctl hsm init` in demo mode only ------------------- */
 
 struct conf_key_value {
     char label[CONF_NAME_BYTES];

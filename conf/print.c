@@ -4,8 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* ---- the values in force ------------------------------------------------------------------------
- */
+/* ---- the values in force --------------------------------------------------------------------- */
 
 static void print_rows(const struct conf_setting *rows, uint32_t rows_count, const char *group,
                        const char *name, const void *owner, FILE *stream)
@@ -35,8 +34,7 @@ void conf_print(const struct conf *conf, FILE *stream)
     }
 }
 
-/* ---- what a reload cannot change
- * ----------------------------------------------------------------- */
+/* ---- what a reload cannot change ------------------------------------------------------------- */
 
 struct comparison {
     void (*row)(void *context, const char *text);
@@ -107,8 +105,7 @@ uint32_t conf_fixed_differences(const struct conf *running, const struct conf *w
     return comparison.count;
 }
 
-/* ---- defaults and reference
- * ----------------------------------------------------------------------- */
+/* ---- defaults and reference ------------------------------------------------------------------ */
 
 static const char *preset_text(const struct conf_setting *row)
 {
@@ -211,8 +208,7 @@ void conf_print_reference(FILE *stream)
     reference_table(stream, conf_party_settings, conf_party_settings_count);
 }
 
-/* ---- memory
- * ----------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void print_bytes(FILE *stream, const char *what, const char *count, uint64_t bytes)
 {

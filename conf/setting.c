@@ -39,8 +39,7 @@ void conf_settings_read(const struct conf_reader *reader, const struct conf_node
     unknown_report(reader, mapping);
 }
 
-/* ---- where a value stands ----------------------------------------------------------------------
- */
+/* ---- where a value stands -------------------------------------------------------------------- */
 
 /* "journal.segments" in two steps; a section that is not there is NULL. */
 static const struct conf_node *row_node(const struct conf_node *mapping, const char *path)
@@ -105,8 +104,7 @@ static void row_read(const struct conf_reader *reader, const struct conf_setting
     }
 }
 
-/* ---- names that are no setting -----------------------------------------------------------------
- */
+/* ---- names that are no setting --------------------------------------------------------------- */
 
 static bool is_other(const struct conf_reader *reader, const char *key)
 {
@@ -174,8 +172,7 @@ static void unknown_report(const struct conf_reader *reader, const struct conf_n
     }
 }
 
-/* ---- one value of each kind ---------------------------------------------------------------------
- */
+/* ---- one value of each kind ------------------------------------------------------------------ */
 
 static bool fault(const struct source *source, const char *wanted)
 {

@@ -72,8 +72,7 @@ struct conf_setting { /* a row, as the reader uses it */
 #define CONF_SETTING_ROW(owner, field, path, kind, preset, least, most, when, help)                \
     {path, CONF_##kind, preset, least, most, CONF_##when, help, offsetof(struct owner, field)},
 
-/* ---- values: false when the text is not one ----------------------------------------------------
- */
+/* ---- values: false when the text is not one -------------------------------------------------- */
 
 NODISCARD bool conf_value_count(const char *text, uint64_t *out);   /* 64, 1_000, 4Mi */
 NODISCARD bool conf_value_size(const char *text, uint64_t *out);    /* 512B, 8MiB */
@@ -83,8 +82,7 @@ void conf_value_print_count(uint64_t count, char *out);
 void conf_value_print_size(uint64_t bytes, char *out);
 void conf_value_print_duration(int64_t ns, char *out);
 
-/* ---- the reader --------------------------------------------------------------------------------
- */
+/* ---- the reader ------------------------------------------------------------------------------ */
 
 struct conf_override { /* of --set */
     const char *text;  /* "PATH=VALUE" */

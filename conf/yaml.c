@@ -162,8 +162,7 @@ const char *conf_node_text(const struct conf_node *node, const char *key)
     return child != NULL && child->kind == CONF_SCALAR ? child->text : NULL;
 }
 
-/* ---- bytes -------------------------------------------------------------------------------------
- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character at `at`; 0 when it is broken (RFC 3629: shortest form, no
  * surrogates, at most 10FFFF). */
@@ -224,8 +223,7 @@ static bool text_is_acceptable(const char *text, size_t size, const char *name,
     return true;
 }
 
-/* ---- events ------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void *arena_take(struct conf_tree *tree, size_t bytes)
 {

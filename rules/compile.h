@@ -23,8 +23,7 @@ struct compiler {
 /* "; did you mean \"x\"?" or "". out holds CONF_PATH_BYTES. */
 const char *rule_meant(const char *name, const char *const *names, uint32_t names_count, char *out);
 
-/* ---- pools of the set: NULL or false after a fault, when one is full
- * --------------------------------- */
+/* ---- pools of the set: NULL or false after a fault, when one is full ------------------------- */
 
 const char *rule_text_keep(struct compiler *compiler, struct conf_place place, const char *text);
 NODISCARD bool rule_range_add(struct compiler *compiler, struct conf_place place, uint64_t low,
@@ -37,8 +36,7 @@ struct rule_run rule_strings_end(struct compiler *compiler, uint32_t first, bool
 struct rule_compiled *rule_row_add(struct compiler *compiler, enum rule_row_kind kind,
                                    const struct conf_node *node, const char *id, const char *name);
 
-/* ---- shape.c: keys of mappings
- * ----------------------------------------------------------------------- */
+/* ---- shape.c: keys of mappings --------------------------------------------------------------- */
 
 struct rule_keys {
     const char *const *known; /* ends with NULL; "name!" is required */
@@ -56,8 +54,7 @@ enum rule_reason rule_reason_find(struct compiler *compiler, const struct conf_n
 /* Looks for card numbers in every text of a file (E070). */
 void rule_pans_refuse(struct compiler *compiler, const struct conf_node *root);
 
-/* ---- literal.c
- * ------------------------------------------------------------------------------------------ */
+/* ---- literal.c ------------------------------------------------------------------------------- */
 
 struct rule_money {
     uint16_t currency;
@@ -71,8 +68,7 @@ NODISCARD bool rule_currency_find(const char *code, uint16_t *number, uint32_t *
 bool rule_literal_add(struct compiler *compiler, struct conf_place place, enum rule_type type,
                       uint8_t attr, const char *text);
 
-/* ---- condition.c and when.c
- * ------------------------------------------------------------------------------ */
+/* ---- condition.c and when.c ------------------------------------------------------------------ */
 
 /* Attribute by name; false after a fault. stage: of the file, for attributes that come later. */
 NODISCARD bool rule_attr_find(struct compiler *compiler, struct conf_place place, const char *name,
@@ -83,9 +79,7 @@ NODISCARD bool rule_condition_read(struct compiler *compiler, const struct conf_
 bool rule_when_read(struct compiler *compiler, const struct conf_node *rule, uint32_t stage,
                     struct rule_run *out);
 
-/* ---- cover.c
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- cover.c --------------------------------------------------------------------------------- */
 
 /* No message can fulfil all of them. */
 bool rule_contradicts(const struct rules *rules, const struct rule_condition *conditions,
@@ -93,16 +87,13 @@ bool rule_contradicts(const struct rules *rules, const struct rule_condition *co
 /* Whatever fulfils b fulfils a. Says no when in doubt. */
 bool rule_covers(const struct rules *rules, struct rule_run a, struct rule_run b);
 
-/* ---- load.c
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- load.c ---------------------------------------------------------------------------------- */
 
 struct evp_md_ctx_st;
 /* What the tree means, into a digest: keys, texts and structure, no blanks, comments or quotes. */
 void rule_digest_node(struct evp_md_ctx_st *context, const struct conf_node *root);
 
-/* ---- one file each
- * ------------------------------------------------------------------------------------------- */
+/* ---- one file each --------------------------------------------------------------------------- */
 
 void rule_lists_read(struct compiler *compiler);     /* names, types, entries */
 void rule_list_rows_read(struct compiler *compiler); /* `then` */

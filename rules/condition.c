@@ -38,9 +38,7 @@ bool rule_condition_read(struct compiler *compiler, const struct conf_node *node
     return true;
 }
 
-/* ---- cutting
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- cutting --------------------------------------------------------------------------------- */
 
 static bool is_name_character(char c)
 {
@@ -106,9 +104,9 @@ bool rule_attr_find(struct compiler *compiler, struct conf_place place, const ch
         }
         return false;
     }
-    for (uint8_t i = 0; i < RULE_ATTRS_COUNT; i++) {
+    for (uint32_t i = 0; i < RULE_ATTRS_COUNT; i++) {
         if (strcmp(rule_attrs[i].name, name) == 0) {
-            *out = i;
+            *out = (uint8_t)i;
             return true;
         }
         names[i] = rule_attrs[i].name;
@@ -132,9 +130,7 @@ bool rule_attr_find(struct compiler *compiler, struct conf_place place, const ch
     return false;
 }
 
-/* ---- tests
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static bool presence_read(const struct parts *parts, struct rule_condition *out)
 {
@@ -161,9 +157,9 @@ static bool type_has_operator(enum rule_type type, const char *op)
 
 static uint8_t attr_named(const char *name)
 {
-    for (uint8_t i = 0; i < RULE_ATTRS_COUNT; i++) {
+    for (uint32_t i = 0; i < RULE_ATTRS_COUNT; i++) {
         if (strcmp(rule_attrs[i].name, name) == 0) {
-            return i;
+            return (uint8_t)i;
         }
     }
     return RULE_ATTR_NONE;

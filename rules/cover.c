@@ -94,9 +94,7 @@ static struct set set_of_column(const struct rules *rules, const struct rule_con
     return set;
 }
 
-/* ---- texts
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static bool strings_hold(const struct rules *rules, struct rule_run run, const char *text)
 {
@@ -118,9 +116,7 @@ static uint32_t strings_common(const struct rules *rules, struct rule_run a, str
     return common;
 }
 
-/* ---- contradictions
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- contradictions -------------------------------------------------------------------------- */
 
 static bool pair_contradicts(const struct rules *rules, const struct rule_condition *a,
                              const struct rule_condition *b)
@@ -175,9 +171,7 @@ bool rule_contradicts(const struct rules *rules, const struct rule_condition *co
     return false;
 }
 
-/* ---- covering
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- covering -------------------------------------------------------------------------------- */
 
 /* Condition b implies condition a; both true. */
 static bool implies(const struct rules *rules, const struct rule_condition *b,

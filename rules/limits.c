@@ -54,9 +54,7 @@ uint16_t rule_counter_find(const struct rules *rules, const char *name)
     return RULES_NONE;
 }
 
-/* ---- counters
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 static void counter_keys_read(struct compiler *compiler, const struct conf_node *node,
                               struct rule_counter *counter)
@@ -237,9 +235,7 @@ static void counters_read(struct compiler *compiler, const struct conf_node *cou
     }
 }
 
-/* ---- rules
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- rules ----------------------------------------------------------------------------------- */
 
 static void max_count_read(struct compiler *compiler, const struct conf_node *node,
                            struct rule_max *max)

@@ -23,12 +23,12 @@ static bool type_find(struct compiler *compiler, const struct conf_node *node, u
     if (!rule_is_scalar(compiler, node)) {
         return false;
     }
-    for (uint8_t i = 0; i < RULE_TYPES_COUNT; i++) {
+    for (uint32_t i = 0; i < RULE_TYPES_COUNT; i++) {
         if (!rule_types[i].in_list) {
             continue;
         }
         if (strcmp(rule_types[i].name, node->text) == 0) {
-            *out = i;
+            *out = (uint8_t)i;
             return true;
         }
         names[count++] = rule_types[i].name;
@@ -163,8 +163,7 @@ void rule_lists_read(struct compiler *compiler)
     }
 }
 
-/* ---- `then`: a hit decides
- * -------------------------------------------------------------------------------------------- */
+/* ---- `then`: a hit decides ------------------------------------------------------------------- */
 
 static void then_read(struct compiler *compiler, const struct conf_node *node,
                       const struct conf_node *then)

@@ -26,9 +26,7 @@ bool rule_currency_find(const char *code, uint16_t *number, uint32_t *decimals)
     return false;
 }
 
-/* ---- money
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- money ----------------------------------------------------------------------------------- */
 
 static bool is_digit(char c)
 {
@@ -101,8 +99,7 @@ bool rule_money_read(struct compiler *compiler, struct conf_place place, const c
     return true;
 }
 
-/* ---- the other types
- * ---------------------------------------------------------------------------------------- */
+/* ---- the other types ------------------------------------------------------------------------- */
 
 /* NNN or NNN-NNN of least..most digits each; -1: not of this shape. Both get the count of digits.
  */

@@ -77,9 +77,7 @@ uint64_t rules_id(const struct rules *rules)
     return load_be64(rules->hash);
 }
 
-/* ---- files
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static int path_order(const void *a, const void *b)
 {
@@ -224,9 +222,7 @@ static void unused_report(struct compiler *compiler)
     }
 }
 
-/* ---- the hash
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- the hash -------------------------------------------------------------------------------- */
 
 static void digest_text(EVP_MD_CTX *context, uint8_t mark, const char *text)
 {

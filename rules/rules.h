@@ -30,8 +30,7 @@
 #define RULES_BUCKETS_MAX  63u /* of a sliding window; ledger/row.h holds one more */
 #define RULES_ROUTE_ON_US  0xFFu
 
-/* ---- what is known of one message -------------------------------------------------------------
- */
+/* ---- what is known of one message ------------------------------------------------------------ */
 
 /* Raw values as the message has them; rules/attr.c makes the attributes of attr.def of them. Zero
  * is missing unless said otherwise. No PAN. */
@@ -65,8 +64,7 @@ struct rule_lookup {
     void *context; /* listed NULL: every list of the ledger is empty */
 };
 
-/* ---- what the rules say ------------------------------------------------------------------------
- */
+/* ---- what the rules say ---------------------------------------------------------------------- */
 
 enum rule_finding {
     RULE_FOUND_DENIED = 1u << 0,      /* 59: a list with `then` */
@@ -99,8 +97,7 @@ struct rules;
 void rules_screen(const struct rules *rules, const struct rule_facts *facts,
                   const struct rule_lookup *lookup, struct rule_outcome *out);
 
-/* ---- making a set ------------------------------------------------------------------------------
- */
+/* ---- making a set ---------------------------------------------------------------------------- */
 
 struct rules_options {
     const char *directory;        /* *.yaml, in the order of their names */
@@ -120,8 +117,7 @@ void rules_free(struct rules *rules); /* NULL is allowed */
 const uint8_t *rules_hash(const struct rules *rules); /* RULES_HASH_BYTES */
 uint64_t rules_id(const struct rules *rules); /* its first 8 bytes, big endian: the journal */
 
-/* ---- for people --------------------------------------------------------------------------------
- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 enum rule_row_kind { RULE_ROW_LIST, RULE_ROW_LIMIT, RULE_ROW_ROUTE };
 struct rule_row { /* texts live as long as the set */

@@ -47,8 +47,7 @@ enum rule_reason {
     RULE_REASONS_COUNT
 };
 
-/* ---- values (attr.c)
- * ----------------------------------------------------------------------------- */
+/* ---- values (attr.c) ------------------------------------------------------------------------- */
 
 struct rule_value {
     bool is_present;
@@ -85,8 +84,7 @@ uint64_t rule_attr_number_max(enum rule_attr attr);
 void rule_value_print(enum rule_attr attr, const struct rule_values *values, char *out,
                       size_t out_size);
 
-/* ---- the set
- * --------------------------------------------------------------------------------------- */
+/* ---- the set --------------------------------------------------------------------------------- */
 
 struct rule_range {
     uint64_t low, high; /* both within */
@@ -183,8 +181,7 @@ struct rules {
     char text[RULES_TEXT_BYTES];
 };
 
-/* ---- evaluation (screen.c)
- * ---------------------------------------------------------------------------- */
+/* ---- evaluation (screen.c) ------------------------------------------------------------------- */
 
 struct rule_pass { /* one message against one set */
     const struct rules *rules;

@@ -138,9 +138,7 @@ static void screen_route(struct rule_pass *pass, struct rule_outcome *out)
     out->findings |= RULE_FOUND_NO_ROUTE;
 }
 
-/* ---- conditions
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- conditions ------------------------------------------------------------------------------ */
 
 enum rule_truth rule_when_truth(struct rule_pass *pass, struct rule_run alternatives)
 {
@@ -255,9 +253,7 @@ enum rule_truth rule_condition_truth(struct rule_pass *pass, const struct rule_c
     return holds != condition->is_negated ? RULE_TRUE : RULE_FALSE;
 }
 
-/* ---- lists
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* Digits are on a list by any prefix of four or more. */
 static bool ledger_holds_digits(const struct rule_pass *pass, const char *source,

@@ -114,8 +114,7 @@ enum rule_reason rule_reason_find(struct compiler *compiler, const struct conf_n
     return RULE_REASONS_COUNT;
 }
 
-/* ---- E070
- * ---------------------------------------------------------------------------------------------- */
+/* ---- E070 ------------------------------------------------------------------------------------ */
 
 /* ISO/IEC 7812-1: the doubled digits count from the right. */
 static bool luhn_holds(const char *digits, size_t size)

@@ -51,9 +51,7 @@ bool rule_when_read(struct compiler *compiler, const struct conf_node *rule, uin
     return kept;
 }
 
-/* ---- the tree
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 static void forms_one(struct forms *out)
 {
@@ -172,9 +170,7 @@ static void part_read(struct reading *reading, const struct conf_node *node, boo
     }
 }
 
-/* ---- into the set
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- into the set ---------------------------------------------------------------------------- */
 
 static bool alternative_keep(struct reading *reading, const struct alternative *item)
 {

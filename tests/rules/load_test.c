@@ -163,8 +163,7 @@ Test(load, every_fault_has_its_code_and_line)
     }
 }
 
-/* ---- the other checker -------------------------------------------------------------------------
- */
+/* ---- the other checker ----------------------------------------------------------------------- */
 
 static void dictionary_write(const char *directory)
 {
@@ -243,8 +242,7 @@ Test(load, another_checker_agrees)
     }
 }
 
-/* ---- the set as a whole
- * -------------------------------------------------------------------------- */
+/* ---- the set as a whole ---------------------------------------------------------------------- */
 
 Test(load, the_hash_is_of_the_meaning)
 {
