@@ -13,8 +13,9 @@
 static enum stage_result not_sent(struct worker *worker, struct txn *txn, const char *why)
 {
     const struct worker_endpoint *endpoint = &worker->options.endpoints[txn->forward.endpoint];
-    log_event(LOG_WARN, "forward.not_sent", log_text("endpoint", endpoint->name),
-              log_text("why", why), log_number("stan", txn->forward.stan));
+    WORKER_TELL(worker, TELL_NOT_SENT, LOG_WARN, "forward.not_sent",
+                log_text("endpoint", endpoint->name), log_text("why", why),
+                log_number("stan", txn->forward.stan));
     txn->came = TXN_NOT_SENT;
     return STAGE_NEXT;
 }
@@ -114,9 +115,9 @@ void forward_silent(struct worker *worker, struct txn *txn)
     }
     atomic_fetch_add_explicit(&worker->options.board->endpoints[number].silent_count, 1,
                               memory_order_relaxed);
-    log_event(LOG_WARN, "forward.silent",
-              log_text("endpoint", worker->options.endpoints[number].name),
-              log_number("stan", txn->forward.stan));
+    WORKER_TELL(worker, TELL_SILENT, LOG_WARN, "forward.silent",
+                log_text("endpoint", worker->options.endpoints[number].name),
+                log_number("stan", txn->forward.stan));
     txn->came = TXN_SILENCE;
     pipeline_run(worker, txn);
 }

@@ -251,8 +251,8 @@ void link_accepted(struct worker *worker, uint32_t listener, io_socket socket,
     }
     if (link == NULL) {
         io->ops->close(io, io_token(worker->agent.id, TOKEN_NOBODY, 0, 0), socket);
-        log_event(LOG_WARN, "link.refused", log_text("peer", peer->text),
-                  log_number("links", worker->links_accepted_count));
+        WORKER_TELL(worker, TELL_REFUSED, LOG_WARN, "link.refused", log_text("peer", peer->text),
+                    log_number("links", worker->links_accepted_count));
         return;
     }
     const struct worker_listener *from = &worker->options.listeners[listener];
@@ -265,8 +265,8 @@ void link_accepted(struct worker *worker, uint32_t listener, io_socket socket,
     link->peer = *peer;
     worker->links_accepted_count++;
     link_opened(worker, link);
-    log_event(LOG_INFO, "link.accepted", log_text("party", party->name),
-              log_text("peer", peer->text), log_number("links", worker->links_accepted_count));
+    WORKER_TELL(worker, TELL_LINK, LOG_INFO, "link.accepted", log_text("party", party->name),
+                log_text("peer", peer->text), log_number("links", worker->links_accepted_count));
 }
 
 static uint64_t link_token(const struct worker *worker, const struct link *link)
@@ -289,10 +289,10 @@ void link_close(struct worker *worker, struct link *link, const char *why)
     }
     if (link->state != LINK_DIALLING) {
         metric_add(worker->options.metrics, METRIC_links_open, -1);
-        log_event(link_is_dialled(link) ? LOG_WARN : LOG_INFO, "link.closed",
-                  log_text("party", worker->options.parties[link->party].name),
-                  log_text("peer", link->peer.text), log_text("why", why),
-                  log_number("in_flight", link->in_flight));
+        WORKER_TELL(worker, TELL_LINK, link_is_dialled(link) ? LOG_WARN : LOG_INFO, "link.closed",
+                    log_text("party", worker->options.parties[link->party].name),
+                    log_text("peer", link->peer.text), log_text("why", why),
+                    log_number("in_flight", link->in_flight));
     }
     link->state = LINK_CLOSING;
     struct io *io = worker->agent.io;

@@ -172,27 +172,34 @@ void match_timer(struct worker *worker, struct match_entry *entry)
 /* ---- answers
  * -------------------------------------------------------------------------------------- */
 
-/* For people: what was this the answer to? Looked for at most once a second. */
-static void tell_unmatched(struct worker *worker, struct link *link, const char mti[4],
-                           const struct adapter_answer *answer)
+/* For people: what was this the answer to? NULL when nothing that waits has its STAN or its time.
+ */
+static const struct match_entry *nearest_of(const struct worker *worker, uint16_t endpoint,
+                                            const struct adapter_answer *answer)
 {
-    worker->unmatched_count++;
-    metric_add(worker->options.metrics, METRIC_unmatched_answers, 1);
-    int64_t now_ns = worker_now_ns(worker);
-    if (worker->unmatched_told_ns != 0 && now_ns - worker->unmatched_told_ns < NS_PER_S) {
-        return;
-    }
-    worker->unmatched_told_ns = now_ns;
     const struct match_entry *nearest = NULL;
     for (uint32_t i = 0; i < worker->match.entries_max; i++) {
         const struct match_entry *entry = &worker->match.entries[i];
         bool same_stan = (entry->key & 0xFFFFFu) == answer->stan;
         bool same_time = (entry->key >> 20 & UINT64_C(0x7FFFFFFF)) == answer->de7;
-        if (entry->kind != MATCH_FREE && entry->endpoint == link->endpoint &&
+        if (entry->kind != MATCH_FREE && entry->endpoint == endpoint &&
             (same_stan || (same_time && nearest == NULL))) {
             nearest = entry;
         }
     }
+    return nearest;
+}
+
+static void tell_unmatched(struct worker *worker, struct link *link, const char mti[4],
+                           const struct adapter_answer *answer)
+{
+    worker->unmatched_count++;
+    metric_add(worker->options.metrics, METRIC_unmatched_answers, 1);
+    int64_t left_out;
+    if (!tell_may(worker->tellers, TELL_UNMATCHED, worker_now_ns(worker), &left_out)) {
+        return; /* the search below is not for every frame that a peer invents */
+    }
+    const struct match_entry *nearest = nearest_of(worker, link->endpoint, answer);
     char text[5] = {mti[0], mti[1], mti[2], mti[3], 0};
     int64_t near_stan = nearest == NULL ? -1 : (int64_t)(nearest->key & 0xFFFFFu);
     int64_t near_de7 = nearest == NULL ? -1 : (int64_t)(nearest->key >> 20 & 0x7FFFFFFFu);
@@ -200,7 +207,7 @@ static void tell_unmatched(struct worker *worker, struct link *link, const char 
               log_text("endpoint", worker->options.endpoints[link->endpoint].name),
               log_text("mti", text), log_number("stan", answer->stan),
               log_number("de7", (int64_t)answer->de7), log_number("nearest_stan", near_stan),
-              log_number("nearest_de7", near_de7));
+              log_number("nearest_de7", near_de7), log_number("left_out", left_out));
 }
 
 static void tell_late(struct worker *worker, uint16_t endpoint, uint32_t stan)
@@ -209,9 +216,9 @@ static void tell_late(struct worker *worker, uint16_t endpoint, uint32_t stan)
     metric_add(worker->options.metrics, METRIC_late_answers, 1);
     atomic_fetch_add_explicit(&worker->options.board->endpoints[endpoint].late_count, 1,
                               memory_order_relaxed);
-    log_event(LOG_WARN, "answer.late",
-              log_text("endpoint", worker->options.endpoints[endpoint].name),
-              log_number("stan", stan));
+    WORKER_TELL(worker, TELL_LATE, LOG_WARN, "answer.late",
+                log_text("endpoint", worker->options.endpoints[endpoint].name),
+                log_number("stan", stan));
 }
 
 void match_answer(struct worker *worker, struct link *link, const struct iso_msg *msg)
@@ -220,7 +227,8 @@ void match_answer(struct worker *worker, struct link *link, const struct iso_msg
     struct adapter_answer answer;
     if (!adapter_answer_read(endpoint->adapter, endpoint->dialect, msg, &answer)) {
         metric_add(worker->options.metrics, METRIC_frames_malformed, 1);
-        log_event(LOG_WARN, "answer.unusable", log_text("endpoint", endpoint->name));
+        WORKER_TELL(worker, TELL_MALFORMED, LOG_WARN, "answer.unusable",
+                    log_text("endpoint", endpoint->name));
         return; /* it answers nothing: what it was meant for runs into its deadline */
     }
     struct match_key key = match_key(link->endpoint, msg->mti, answer.de7, answer.stan);

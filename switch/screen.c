@@ -74,10 +74,10 @@ static void take_answer(struct worker *worker, struct link *link, struct span fr
     if (err != ISO_OK || !iso_mti_is_response(msg->mti)) {
         /* Of an answer that cannot be read nothing is believed. */
         metric_add(worker->options.metrics, METRIC_frames_malformed, 1);
-        log_event(LOG_WARN, "frame.malformed",
-                  log_text("party", worker->options.parties[link->party].name),
-                  log_text("field", fault.path), log_number("offset", fault.offset),
-                  log_text("why", iso_err_name(err)));
+        WORKER_TELL(worker, TELL_MALFORMED, LOG_WARN, "frame.malformed",
+                    log_text("party", worker->options.parties[link->party].name),
+                    log_text("field", fault.path), log_number("offset", fault.offset),
+                    log_text("why", iso_err_name(err)));
         return;
     }
     match_answer(worker, link, msg);
@@ -100,8 +100,8 @@ enum stage_result stage_parse(struct worker *worker, struct txn *txn)
     if (txn->is_shed) {
         worker->shed_count++;
         metric_add(worker->options.metrics, METRIC_requests_shed, 1);
-        log_event(LOG_WARN, "request.shed",
-                  log_text("party", worker->options.parties[txn->party].name));
+        WORKER_TELL(worker, TELL_SHED, LOG_WARN, "request.shed",
+                    log_text("party", worker->options.parties[txn->party].name));
         pipeline_refuse(txn, "91", "BUSY");
         return STAGE_TO_REPLY;
     }
@@ -111,10 +111,10 @@ enum stage_result stage_parse(struct worker *worker, struct txn *txn)
     char de44[26];
     (void)iso_fault_de44(&fault, de44, sizeof de44);
     metric_add(worker->options.metrics, METRIC_frames_malformed, 1);
-    log_event(LOG_WARN, "frame.malformed",
-              log_text("party", worker->options.parties[txn->party].name),
-              log_text("field", fault.path), log_number("offset", fault.offset),
-              log_text("why", iso_err_name(err)));
+    WORKER_TELL(worker, TELL_MALFORMED, LOG_WARN, "frame.malformed",
+                log_text("party", worker->options.parties[txn->party].name),
+                log_text("field", fault.path), log_number("offset", fault.offset),
+                log_text("why", iso_err_name(err)));
     pipeline_refuse(txn, "30", de44);
     return STAGE_TO_REPLY;
 }

@@ -10,6 +10,7 @@
 #include "switch/match.h"
 #include "switch/pipeline.h"
 #include "switch/resolve.h"
+#include "switch/tell.h"
 #include "switch/txn.h"
 #include "switch/worker.h"
 #include <stdatomic.h>
@@ -81,7 +82,7 @@ struct worker {
     struct resolve resolve;
 
     uint64_t shed_count, late_count, unmatched_count;
-    int64_t unmatched_told_ns; /* when the nearest pending key was last looked for */
+    struct teller tellers[TELLS_COUNT];
 };
 
 static inline int64_t worker_now_ns(const struct worker *worker)
@@ -94,6 +95,15 @@ static inline void worker_crash_point(struct worker *worker, const char *name)
         worker->options.crash_point(worker->options.crash_context, name);
     }
 }
+/* WORKER_TELL(worker, TELL_LATE, LOG_WARN, "answer.late", log_text(…)…): within its share of lines.
+ */
+#define WORKER_TELL(worker, kind, level, event, ...)                                               \
+    do {                                                                                           \
+        int64_t left_out;                                                                          \
+        if (tell_may((worker)->tellers, kind, worker_now_ns(worker), &left_out)) {                 \
+            log_event(level, event, ##__VA_ARGS__, log_number("left_out", left_out));              \
+        }                                                                                          \
+    } while (0)
 /* Chance for back-off and jitter: from the options' seed. */
 uint64_t worker_random(struct worker *worker);
 static inline bool worker_owns(const struct worker *worker, uint16_t endpoint)
