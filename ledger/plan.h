@@ -174,6 +174,7 @@ void plan_find_purchase(struct decision *decision);
 /* The first reason that applies, in order of precedence; forwarded: APPROVED = the scheme decides.
  */
 enum ledger_reason plan_decide(struct decision *decision);
+bool plan_reasons_in_order(void); /* the tests stand as in reason.def */
 /* Counts of an approval go up; is_full when there is no place for a new counter. */
 void plan_count(struct ledger_plan *plan, struct ledger_txn *txn,
                 const struct ledger_request *request);

@@ -354,6 +354,16 @@ static const struct {
     {LEDGER_REASON_APPROVED, BOTH, approved},
 };
 
+bool plan_reasons_in_order(void)
+{
+    for (uint32_t i = 1; i < countof(tests); i++) {
+        if (tests[i].reason <= tests[i - 1].reason) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum ledger_reason plan_decide(struct decision *decision)
 {
     enum whose whose = decision->is_forwarded ? FORWARDED : OURS;

@@ -841,6 +841,11 @@ Test(plan, every_reason)
     shop_close(&shop);
 }
 
+Test(plan, reasons_are_tested_in_the_order_of_their_table)
+{
+    cr_assert(plan_reasons_in_order());
+}
+
 /* An amount that no account can hold moves nothing and is answered 96. */
 Test(plan, amounts_that_do_not_fit)
 {
