@@ -47,7 +47,8 @@ struct host {
     struct worker *worker;
     struct ledger_ref_reader *reader;
     struct board *board;
-    struct hsm_card_keys *card_keys; /* with the seal, made once: their memory is never given back */
+    struct hsm_card_keys
+        *card_keys; /* with the seal, made once: their memory is never given back */
     struct hsm_seal *seal;
     struct metric_block *metrics;
     struct hsm_client *hsm;
@@ -65,15 +66,18 @@ enum { KEY_ZPK, KEY_CVK, KEY_PVK };
 static const struct hsm_token_key keys[] = {
     [KEY_ZPK] = {{"zpk-acquirer", HSM_KEY_ZONE_PIN, {0x66, 0x6E, 0xA8}},
                  "ECC25208B6FD2023E9767A5489BC9415"},
-    [KEY_CVK] = {{"cvk-990001", HSM_KEY_CVK, {0x26, 0x77, 0x7F}}, "6D61BA0EAED6548F1A86086208A886AB"},
-    [KEY_PVK] = {{"pvk-990001", HSM_KEY_PVK, {0xF5, 0x05, 0xB7}}, "D9867045BC1343B3025D7A0EE3BC2AE9"},
+    [KEY_CVK] = {{"cvk-990001", HSM_KEY_CVK, {0x26, 0x77, 0x7F}},
+                 "6D61BA0EAED6548F1A86086208A886AB"},
+    [KEY_PVK] = {{"pvk-990001", HSM_KEY_PVK, {0xF5, 0x05, 0xB7}},
+                 "D9867045BC1343B3025D7A0EE3BC2AE9"},
 };
 static const struct hsm_sim_faults hsm_faults = {.delay_min_ns = 50 * NS_PER_US,
                                                  .delay_max_ns = 20 * NS_PER_MS,
                                                  .late_percent = 2,
                                                  .unavailable_percent = 2};
 
-/* ---- the disk ---------------------------------------------------------------------------------- */
+/* ---- the disk ----------------------------------------------------------------------------------
+ */
 
 struct pending_write {
     struct host *host;
@@ -104,7 +108,8 @@ static void pipe_write(struct sim_disk_writer *writer, io_file file, const uint8
     sim_at(host->world, DISK_NS_MIN + spread, write_done, pending);
 }
 
-/* ---- crashes ----------------------------------------------------------------------------------- */
+/* ---- crashes -----------------------------------------------------------------------------------
+ */
 
 static void crash_point(void *context, const char *name)
 {
@@ -147,7 +152,8 @@ void host_crash(struct host *host, const char *why)
     mem_release_to(host->memory_mark);
 }
 
-/* ---- booting ----------------------------------------------------------------------------------- */
+/* ---- booting -----------------------------------------------------------------------------------
+ */
 
 static void fill_account(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES], const char *name)
 {
@@ -158,8 +164,13 @@ static void fill_account(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES], const char *nam
 static void ledger_options_of(struct ledger_options *options)
 {
     *options = (struct ledger_options){
-        .limits = {.cards_max = 64, .accounts_max = 64, .holds_max = 4096, .txns_max = 16384,
-                   .replays_max = 16384, .counter_slots_max = 64, .saf_max = 1024,
+        .limits = {.cards_max = 64,
+                   .accounts_max = 64,
+                   .holds_max = 4096,
+                   .txns_max = 16384,
+                   .replays_max = 16384,
+                   .counter_slots_max = 64,
+                   .saf_max = 1024,
                    .exceptions_max = 4096},
         .segment_bytes = 1u << 20,
         .segments_count = 4,
@@ -198,32 +209,47 @@ static struct worker *create_worker(struct host *host)
         memcpy(parties[i].name, names[i], strlen(names[i]) + 1);
     }
     for (uint32_t i = 0; i < SIM_ENDPOINTS; i++) {
-        endpoints[i] = (struct worker_endpoint){.dialect = host->dialect, .framing = framing,
+        endpoints[i] = (struct worker_endpoint){.dialect = host->dialect,
+                                                .framing = framing,
                                                 .adapter = adapter_by_name("iso-host"),
-                                                .party = (uint16_t)(i + 1), .window = 256,
+                                                .party = (uint16_t)(i + 1),
+                                                .window = 256,
                                                 .institution = "990001",
-                                                .connect_ns = NS_PER_S, .answer_ns = 3 * NS_PER_S,
+                                                .connect_ns = NS_PER_S,
+                                                .answer_ns = 3 * NS_PER_S,
                                                 .repeat_ns = 5 * NS_PER_S};
         memcpy(endpoints[i].name, names[i + 1], strlen(names[i + 1]) + 1);
         must(io_address_parse(addresses[i], &endpoints[i].address));
     }
     host->board = mem_take(MEM_PLAIN, sizeof *host->board, "endpoint board");
     const struct worker_options options = {
-        .workers_count = 1, .txns_max = 512, .links_max = 16, .seed = host->options.seed,
-        .journal_slow_ns = 250 * NS_PER_MS, .hsm_deadline_ns = 500 * NS_PER_MS,
-        .issuer = {.bins = {"990001"}, .bins_count = 1, .currency = 398, .cvk = KEY_CVK,
-                   .pvk = KEY_PVK},
-        .listeners = listeners, .parties = parties, .endpoints = endpoints,
-        .listeners_count = 1, .parties_count = 3, .endpoints_count = SIM_ENDPOINTS,
-        .port = ledger_port(host->ledger, 0), .ledger_board = ledger_board(host->ledger),
-        .shard = ledger_agent(host->ledger), .hash_key = ledger_hash_key(host->ledger),
+        .workers_count = 1,
+        .txns_max = 512,
+        .links_max = 16,
+        .seed = host->options.seed,
+        .journal_slow_ns = 250 * NS_PER_MS,
+        .hsm_deadline_ns = 500 * NS_PER_MS,
+        .issuer =
+            {.bins = {"990001"}, .bins_count = 1, .currency = 398, .cvk = KEY_CVK, .pvk = KEY_PVK},
+        .listeners = listeners,
+        .parties = parties,
+        .endpoints = endpoints,
+        .listeners_count = 1,
+        .parties_count = 3,
+        .endpoints_count = SIM_ENDPOINTS,
+        .port = ledger_port(host->ledger, 0),
+        .ledger_board = ledger_board(host->ledger),
+        .shard = ledger_agent(host->ledger),
+        .hash_key = ledger_hash_key(host->ledger),
         .ref = host->reader,
         .hsm = host->hsm,
         .card_keys = host->card_keys,
         .seal = host->seal,
-        .rules = &host->rules, .board = host->board,
+        .rules = &host->rules,
+        .board = host->board,
         .metrics = host->metrics,
-        .crash_point = crash_point, .crash_context = host,
+        .crash_point = crash_point,
+        .crash_context = host,
     };
     return worker_create(&options);
 }
@@ -235,8 +261,8 @@ static bool boot(struct host *host)
     host->clock_source = sim_world_clock(host->world);
     clock_start(&host->recovery_clock, &host->clock_source);
     const struct ledger_stores stores = {disk_sim_disk(host->disk_sim), host->state, host->ref};
-    host->ledger = ledger_open(&options, &stores, &host->recovery_clock, host->metrics,
-                               host->text, sizeof host->text);
+    host->ledger = ledger_open(&options, &stores, &host->recovery_clock, host->metrics, host->text,
+                               sizeof host->text);
     if (host->ledger == NULL) {
         return false;
     }
@@ -244,8 +270,8 @@ static bool boot(struct host *host)
     thread_init(&host->thread, "sim", &host->clock_source);
     host->thread.io = host->thread.bell.io = host->io;
     host->reader = host->ref->ops->reader(host->ref, &host->thread.clock);
-    host->hsm = hsm_sim_create(&host->clock_source, sim_world_random(host->world), keys, countof(keys),
-                               &hsm_faults);
+    host->hsm = hsm_sim_create(&host->clock_source, sim_world_random(host->world), keys,
+                               countof(keys), &hsm_faults);
     host->worker = create_worker(host);
     thread_add(&host->thread, worker_agent(host->worker));
     thread_add(&host->thread, ledger_agent(host->ledger));
@@ -307,19 +333,22 @@ void host_print_holds(struct host *host, const char *account)
     for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_hold); row++) {
         const struct ledger_hold *h = ledger_state_row(state, LEDGER_TABLE_hold, row, &size);
         if (h->state == LEDGER_HOLD_OPEN) {
-            (void)printf("  hold %u: %lld from row %u\n", row, (long long)h->amount_minor, h->debit_account - 1);
+            (void)printf("  hold %u: %lld from row %u\n", row, (long long)h->amount_minor,
+                         h->debit_account - 1);
         }
     }
     for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_saf); row++) {
         const struct ledger_saf *s = ledger_state_row(state, LEDGER_TABLE_saf, row, &size);
         if (s->state != LEDGER_SAF_NONE) {
             (void)printf("  saf %u: reserved %lld from row %u mti %u stan %u sends %u\n", row,
-                         (long long)s->reserved_minor, s->debit_account - 1, s->mti, s->stan, s->sends_count);
+                         (long long)s->reserved_minor, s->debit_account - 1, s->mti, s->stan,
+                         s->sends_count);
         }
     }
 }
 
-bool host_balance(struct host *host, const char *account, int64_t *balance_minor, int64_t *held_minor)
+bool host_balance(struct host *host, const char *account, int64_t *balance_minor,
+                  int64_t *held_minor)
 {
     struct ledger_state *state = host->ledger->state;
     for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_account); row++) {
@@ -349,7 +378,8 @@ int64_t host_deadline(const struct host *host)
     return earliest;
 }
 
-/* ---- the host itself --------------------------------------------------------------------------- */
+/* ---- the host itself ---------------------------------------------------------------------------
+ */
 
 struct host *host_create(struct sim_world *world, const struct host_options *options)
 {
@@ -359,7 +389,8 @@ struct host *host_create(struct sim_world *world, const struct host_options *opt
     host->options = *options;
     host->pipe = (struct disk_pipe){{pipe_write}, host};
     host->disk_sim = disk_sim_create(options->seed);
-    static struct hsm_card_keys *card_keys; /* of the simulator's process, not of the simulated one */
+    static struct hsm_card_keys
+        *card_keys; /* of the simulator's process, not of the simulated one */
     static struct hsm_seal *seal;
     static struct metric_block *metrics;
     if (card_keys == NULL) {
@@ -377,7 +408,8 @@ struct host *host_create(struct sim_world *world, const struct host_options *opt
     static const char *const endpoints[] = {"demo-a", "demo-b"};
     static struct conf_report report;
     const struct rules_options rules = {.directory = SIM_CONF_DIRECTORY "/rules",
-                                        .endpoints = endpoints, .endpoints_count = SIM_ENDPOINTS};
+                                        .endpoints = endpoints,
+                                        .endpoints_count = SIM_ENDPOINTS};
     host->rules_set = rules_load(&rules, &report);
     conf_report_print(&report, stderr);
     must(host->dialect != NULL && host->rules_set != NULL);

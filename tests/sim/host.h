@@ -1,8 +1,9 @@
-/* host.h - one simulated ringswitch: worker, shard and followers in one thread, on a simulated world.
+/* host.h - one simulated ringswitch: worker, shard and followers in one thread, on a simulated
+ * world.
  *
- * DESIGN  A host boots on a disk that outlives it, runs round by round, and crashes at named points:
- * everything it had in memory is dropped, what was on the medium stays (disk_sim.h), the next boot
- * recovers. Rules, dialect and parties are the demo's. */
+ * DESIGN  A host boots on a disk that outlives it, runs round by round, and crashes at named
+ * points: everything it had in memory is dropped, what was on the medium stays (disk_sim.h), the
+ * next boot recovers. Rules, dialect and parties are the demo's. */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 
@@ -19,7 +20,7 @@
 
 struct host_options {
     uint64_t seed;
-    uint32_t crash_permille; /* of named points passed */
+    uint32_t crash_permille;          /* of named points passed */
     const struct ledger_hooks *hooks; /* decided only */
 };
 
@@ -38,7 +39,8 @@ void host_crash(struct host *host, const char *why);
 /* From now on no named point ends the process. */
 void host_spare(struct host *host, bool spared);
 /* Of an account, straight from the shard's rows; false when there is none. */
-bool host_balance(struct host *host, const char *account, int64_t *balance_minor, int64_t *held_minor);
+bool host_balance(struct host *host, const char *account, int64_t *balance_minor,
+                  int64_t *held_minor);
 /* Earliest time at which an agent wants its turn. */
 int64_t host_deadline(const struct host *host);
 

@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Fixed size, or -2, -3 for two or three digits of length. Only what the simulator says and hears. */
+/* Fixed size, or -2, -3 for two or three digits of length. Only what the simulator says and hears.
+ */
 static int form_of(uint32_t field)
 {
     static const struct {
         uint8_t field;
         int8_t form;
-    } forms[] = {{2, -2},  {3, 6},    {4, 12},  {7, 10},  {11, 6},  {12, 6},  {13, 4},  {14, 4},
-                 {15, 4},  {18, 4},   {22, 3},  {23, 3},  {25, 2},  {32, -2}, {33, -2}, {35, -2},
-                 {37, 12}, {38, 6},   {39, 2},  {41, 8},  {42, 15}, {44, -2}, {48, -3}, {49, 3},
-                 {52, 8},  {53, 16},  {54, -3}, {64, 8},  {70, 3},  {90, 42}, {95, 42}, {103, -2}};
+    } forms[] = {{2, -2},  {3, 6},   {4, 12},  {7, 10}, {11, 6},  {12, 6},  {13, 4},  {14, 4},
+                 {15, 4},  {18, 4},  {22, 3},  {23, 3}, {25, 2},  {32, -2}, {33, -2}, {35, -2},
+                 {37, 12}, {38, 6},  {39, 2},  {41, 8}, {42, 15}, {44, -2}, {48, -3}, {49, 3},
+                 {52, 8},  {53, 16}, {54, -3}, {64, 8}, {70, 3},  {90, 42}, {95, 42}, {103, -2}};
     for (uint32_t i = 0; i < countof(forms); i++) {
         if (forms[i].field == field) {
             return forms[i].form;

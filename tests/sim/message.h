@@ -1,7 +1,7 @@
 /* message.h - ISO 8583:1987 ASCII messages as the simulator's counterparties write and read them.
  *
- * DESIGN  A message is an array of texts. Written by hand from the contract's field table, so that it
- * shares nothing with iso8583/. Binary fields (52, 64) are raw bytes of stated size. */
+ * DESIGN  A message is an array of texts. Written by hand from the contract's field table, so that
+ * it shares nothing with iso8583/. Binary fields (52, 64) are raw bytes of stated size. */
 #ifndef SIM_MESSAGE_H
 #define SIM_MESSAGE_H
 

@@ -36,8 +36,9 @@ struct model_txn {
     bool is_refund;       /* from and to are the other way round already */
     bool approved, reversed, completed, superseded, counted, stored, reversed_while_out;
     bool undone_at_scheme; /* its reversal was acknowledged before it had an outcome */
-    int64_t refundable;   /* of a purchase: what may still be refunded */
-    int32_t purchase;     /* of a refund: what it refunds; of a completion: the authorization */
+    int64_t refundable;    /* of a purchase: what may still be refunded */
+    int32_t purchase;      /* of a refund: what it refunds */
+    int32_t completed_by;  /* of an authorization: its completion's index + 1 */
 };
 
 struct model {
@@ -193,7 +194,8 @@ static int32_t find_original(const struct model *model, const struct ledger_requ
             continue;
         }
         if ((r->flags & LEDGER_REQUEST_HAS_DE90) != 0
-                ? same_hash(txn->request.self_key, r->original_key) && said_de7(txn, r->original_de7)
+                ? same_hash(txn->request.self_key, r->original_key) &&
+                      said_de7(txn, r->original_de7)
                 : same_hash(txn->request.rrn_key, r->rrn_key) && txn->request.de3 == r->de3) {
             return i;
         }
@@ -211,7 +213,8 @@ static int32_t find_tombstone(const struct model *model, const struct ledger_req
         }
         if ((txn->request.flags & LEDGER_REQUEST_HAS_DE90) != 0
                 ? same_hash(txn->request.original_key, r->self_key) &&
-                      (txn->request.original_de7 == r->de7 || (r->flags & LEDGER_REQUEST_REPEAT) != 0)
+                      (txn->request.original_de7 == r->de7 ||
+                       (r->flags & LEDGER_REQUEST_REPEAT) != 0)
                 : same_hash(txn->request.rrn_key, r->rrn_key) && txn->request.de3 == r->de3) {
             return i;
         }
@@ -246,12 +249,13 @@ static int32_t find_hold(const struct model *model, const struct ledger_request 
 }
 
 /* What a refund without DE90 refunds: a purchase with the same card, DE32, 37, 41, 42. */
-static int32_t find_purchase(const struct model *model, const struct ledger_request *r)
+static int32_t find_purchase(const struct model *model, const struct ledger_request *r,
+                             bool approved)
 {
     for (int32_t i = model->txns_count - 1; i >= 0; i--) {
         const struct model_txn *txn = &model->txns[i];
         if (!is_reversal(txn) && txn->stored && is_purchase(&txn->request) &&
-            same_hash(txn->request.rrn_key, r->rrn_key)) {
+            (txn->approved || !approved) && same_hash(txn->request.rrn_key, r->rrn_key)) {
             return i;
         }
     }
@@ -284,7 +288,8 @@ static int32_t store(struct model *model, enum ledger_command_kind kind,
     return model->txns_count++;
 }
 
-static void hold(struct model *model, struct model_txn *txn, int32_t from, int32_t to, int64_t amount)
+static void hold(struct model *model, struct model_txn *txn, int32_t from, int32_t to,
+                 int64_t amount)
 {
     txn->from = from;
     txn->to = to;
@@ -300,7 +305,8 @@ static void release(struct model *model, struct model_txn *txn, int64_t amount)
     }
 }
 
-static void book(struct model *model, struct model_txn *txn, int32_t from, int32_t to, int64_t amount)
+static void book(struct model *model, struct model_txn *txn, int32_t from, int32_t to,
+                 int64_t amount)
 {
     txn->from = from;
     txn->to = to;
@@ -315,7 +321,8 @@ static int64_t available(const struct model *model, int32_t account)
     return row->balance + row->line - row->held;
 }
 
-/* ---- a request: contract section 7, in order -------------------------------------------------- */
+/* ---- a request: contract section 7, in order --------------------------------------------------
+ */
 
 static const char *check_card(struct model *model, const struct ledger_request *r,
                               struct model_card_row *card, int64_t utc_s)
@@ -424,21 +431,27 @@ static bool counts_for_limits(const struct ledger_request *r)
 static const char *check_refund(const struct model *model, const struct ledger_request *r,
                                 int32_t *purchase)
 {
-    *purchase = (r->flags & LEDGER_REQUEST_HAS_DE90) != 0 ? find_original(model, r)
-                                                          : find_purchase(model, r);
-    if (*purchase >= 0 && !is_purchase(&model->txns[*purchase].request)) {
-        *purchase = -1;
+    bool is_named = (r->flags & LEDGER_REQUEST_HAS_DE90) != 0;
+    int32_t found = is_named ? find_original(model, r) : find_purchase(model, r, true);
+    if (found < 0 && !is_named) {
+        found = find_purchase(model, r, false);
     }
-    if (*purchase < 0) {
-        return (r->flags & LEDGER_REQUEST_HAS_DE90) != 0 ? "25" : NULL;
+    *purchase = -1;
+    if (found < 0 || !is_purchase(&model->txns[found].request)) {
+        return is_named ? "25" : NULL;
     }
-    return r->amount_minor > model->txns[*purchase].refundable ? "13" : NULL;
+    const struct model_txn *txn = &model->txns[found];
+    bool is_hold =
+        txn->request.class == LEDGER_CLASS_AUTH || txn->request.class == LEDGER_CLASS_AUTH_ADVICE;
+    *purchase = is_hold ? txn->completed_by - 1 : found; /* what was posted of it */
+    int64_t refundable = *purchase < 0 ? 0 : model->txns[*purchase].refundable;
+    return r->amount_minor > refundable ? "13" : NULL;
 }
 
 static struct model_answer decide_on_us(struct model *model, const struct ledger_request *r,
                                         enum ledger_command_kind kind, int64_t utc_s)
 {
-    const char *no = (r->findings & LEDGER_FOUND_DENY_LIST) != 0 ? "59"
+    const char *no = (r->findings & LEDGER_FOUND_DENY_LIST) != 0  ? "59"
                      : (r->findings & LEDGER_FOUND_NO_ROUTE) != 0 ? "15"
                      : (r->findings & LEDGER_FOUND_LUHN) != 0     ? "14"
                                                                   : NULL;
@@ -576,8 +589,8 @@ static void mark(struct model *model, enum ledger_exception kind)
 }
 
 /* What this message is booked between; false when it cannot be booked. */
-static bool advice_accounts(const struct model *model, const struct ledger_request *r, int32_t *from,
-                            int32_t *to)
+static bool advice_accounts(const struct model *model, const struct ledger_request *r,
+                            int32_t *from, int32_t *to)
 {
     *to = account_of(model, model->settlement[r->party]);
     if ((r->findings & (LEDGER_FOUND_DENY_LIST | LEDGER_FOUND_NO_ROUTE | LEDGER_FOUND_LUHN |
@@ -642,8 +655,7 @@ static struct model_answer decide_advice(struct model *model, const struct ledge
             }
             release(model, completed, completed->held);
             completed->completed = true;
-            completed->refundable = r->amount_minor;
-            txn->purchase = old;
+            completed->completed_by = index + 1;
         } else {
             mark(model, LEDGER_EXCEPTION_FORCED);
         }
@@ -655,11 +667,20 @@ static struct model_answer decide_advice(struct model *model, const struct ledge
     return txn->answer;
 }
 
+static void give_back_refundable(struct model *model, struct model_txn *txn)
+{
+    if (txn->is_refund && txn->purchase >= 0 && txn->request.class == LEDGER_CLASS_FINANCIAL) {
+        model->txns[txn->purchase].refundable += txn->request.amount_minor;
+        txn->purchase = -1; /* once */
+    }
+}
+
 /* Undoes what stands above the amount that remains. */
 static bool undo(struct model *model, struct model_txn *txn, int64_t remains)
 {
     int64_t held = txn->held > remains ? txn->held - remains : 0;
-    int64_t stands = txn->posted > txn->refundable && !txn->is_refund ? txn->refundable : txn->posted;
+    int64_t stands =
+        txn->posted > txn->refundable && !txn->is_refund ? txn->refundable : txn->posted;
     int64_t posted = stands > remains ? stands - remains : 0;
     if (held > 0) {
         release(model, txn, held);
@@ -670,9 +691,6 @@ static bool undo(struct model *model, struct model_txn *txn, int64_t remains)
         txn->refundable -= txn->is_refund ? 0 : posted;
         if (txn->is_refund && txn->purchase >= 0) {
             model->txns[txn->purchase].refundable += posted;
-        }
-        if (!txn->is_refund && txn->purchase >= 0) {
-            model->txns[txn->purchase].refundable -= posted;
         }
     }
     if (txn->held == 0 && txn->posted == 0) {
@@ -701,8 +719,10 @@ static struct model_answer decide_reversal(struct model *model, const struct led
     } else if (txn->state == STATE_OUT) {
         txn->reversed_while_out = true;
         txn->reversed = true;
+        give_back_refundable(model, txn);
     } else if (txn->state == STATE_DECIDED && txn->approved) {
-        txn->reversed |= undo(model, txn, remains) || (txn->held + txn->posted == 0 && remains == 0);
+        bool moved = undo(model, txn, remains);
+        txn->reversed |= moved || remains == 0;
     }
     return model->txns[self].answer;
 }
@@ -729,7 +749,8 @@ static struct model_answer repeat(struct model_txn *txn, const struct ledger_req
         }
         txn->de7[txn->de7_count++] = r->de7;
     }
-    bool is_advice = r->class == LEDGER_CLASS_AUTH_ADVICE || r->class == LEDGER_CLASS_FINANCIAL_ADVICE;
+    bool is_advice =
+        r->class == LEDGER_CLASS_AUTH_ADVICE || r->class == LEDGER_CLASS_FINANCIAL_ADVICE;
     if (txn->reversed && !is_advice) {
         struct model_answer answer = say("94");
         answer.is_reversed_text = true;
@@ -772,13 +793,6 @@ struct model_answer model_request(struct model *model, enum ledger_command_kind 
 }
 
 /* ---- forwarded: outcomes --------------------------------------------------------------------- */
-
-static void give_back_refundable(struct model *model, const struct model_txn *txn)
-{
-    if (txn->is_refund && txn->purchase >= 0 && txn->request.class == LEDGER_CLASS_FINANCIAL) {
-        model->txns[txn->purchase].refundable += txn->request.amount_minor;
-    }
-}
 
 struct model_answer model_outcome(struct model *model, int32_t index, enum ledger_outcome outcome,
                                   const char de39[2], int64_t part_minor)
@@ -882,9 +896,10 @@ void model_print_holds(const struct model *model, const char *account)
     for (int32_t i = 0; i < model->txns_count; i++) {
         const struct model_txn *t = &model->txns[i];
         if (t->held != 0 && t->from == index) {
-            (void)printf("  %d: %04u STAN %06u DE3 %06u held %lld state %d approved %d reversed %d out %d\n",
-                         i, t->request.mti, t->request.stan, t->request.de3, (long long)t->held,
-                         (int)t->state, t->approved, t->reversed, t->reversed_while_out);
+            (void)printf(
+                "  %d: %04u STAN %06u DE3 %06u held %lld state %d approved %d reversed %d out %d\n",
+                i, t->request.mti, t->request.stan, t->request.de3, (long long)t->held,
+                (int)t->state, t->approved, t->reversed, t->reversed_while_out);
         }
     }
 }

@@ -1,8 +1,8 @@
 /* model.h - the plain slow model: what every answer and balance has to be, from the contract alone.
  *
- * DESIGN  Lists that are searched from end to end, no indexes, no journal, one rule after the other as
- * contract sections 5 to 7 state them. It shares no code with ledger/: it reads the same commands in
- * the same order and says what the verdict must be. */
+ * DESIGN  Lists that are searched from end to end, no indexes, no journal, one rule after the other
+ * as contract sections 5 to 7 state them. It shares no code with ledger/: it reads the same
+ * commands in the same order and says what the verdict must be. */
 #ifndef SIM_MODEL_H
 #define SIM_MODEL_H
 
@@ -20,11 +20,11 @@ struct model_answer {
     enum model_kind kind;
     char de39[3];
     bool is_replay;
-    char cvv2_result;     /* 0, M, N, P */
-    int64_t amount_minor; /* DE4 of a partial approval, else 0 */
-    int64_t ledger_minor, available_minor; /* DE54, when has_de54 */
+    char cvv2_result;                          /* 0, M, N, P */
+    int64_t amount_minor;                      /* DE4 of a partial approval, else 0 */
+    int64_t ledger_minor, available_minor;     /* DE54, when has_de54 */
     bool has_de54, has_de38, is_reversed_text; /* DE44 REVERSED */
-    int32_t txn; /* of the model; -1 = none (not stored) */
+    int32_t txn;                               /* of the model; -1 = none (not stored) */
 };
 
 struct model;

@@ -1,11 +1,11 @@
 /* run.c - the whole switch under one seed: `sim [--seed N | --seeds A..B] [--messages M] [-v]`.
  *
- * A seed is a story: an acquirer and two schemes speak over a simulated network, the process crashes
- * at named points and starts again on what its disk kept. Watched all along: the plain model says the
- * same to every command (model.h); after each start the state is the one that the durable commands
- * make; debits equal credits. At the end, after calm: every message has one answer, repeats have the
- * same, every attempt without outcome was reversed at the scheme, nothing is left in store and forward.
- * A seed that fails prints its command line. */
+ * A seed is a story: an acquirer and two schemes speak over a simulated network, the process
+ * crashes at named points and starts again on what its disk kept. Watched all along: the plain
+ * model says the same to every command (model.h); after each start the state is the one that the
+ * durable commands make; debits equal credits. At the end, after calm: every message has one
+ * answer, repeats have the same, every attempt without outcome was reversed at the scheme, nothing
+ * is left in store and forward. A seed that fails prints its command line. */
 #include "tests/sim/watch.h"
 
 #include <stdio.h>
@@ -30,7 +30,8 @@ struct story {
 static bool fail(const struct story *story, const char *why)
 {
     (void)printf("seed %llu: %s\n  again: sim --seed %llu --messages %u -v\n",
-                 (unsigned long long)story->seed, why, (unsigned long long)story->seed, story->messages);
+                 (unsigned long long)story->seed, why, (unsigned long long)story->seed,
+                 story->messages);
     return false;
 }
 
@@ -129,15 +130,18 @@ static bool calm_down(struct story *story)
 
 static bool run_seed(uint64_t seed, uint32_t messages, bool verbose)
 {
-    const struct sim_faults faults = {.split_percent = 20, .disconnect_permille = seed % 3 == 0 ? 3 : 0,
+    const struct sim_faults faults = {.split_percent = 20,
+                                      .disconnect_permille = seed % 3 == 0 ? 3 : 0,
                                       .latency_min_ns = 20 * NS_PER_US,
                                       .latency_max_ns = 3 * NS_PER_MS};
     struct story story = {.seed = seed, .messages = messages, .verbose = verbose};
     story.world = sim_world_create(seed, &faults);
     story.watch = watch_create();
     struct ledger_hooks hooks = {.decided = watch_decided, .context = story.watch};
-    const struct host_options options = {.seed = seed, .hooks = &hooks,
-                                         .crash_permille = seed % 4 == 0 ? 0 : 1 + (uint32_t)(seed % 5)};
+    const struct host_options options = {.seed = seed,
+                                         .hooks = &hooks,
+                                         .crash_permille =
+                                             seed % 4 == 0 ? 0 : 1 + (uint32_t)(seed % 5)};
     story.host = host_create(story.world, &options);
     story.schemes = calloc(SIM_ENDPOINTS, sizeof *story.schemes);
     story.acquirer = calloc(1, sizeof *story.acquirer);

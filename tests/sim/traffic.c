@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- framing ------------------------------------------------------------------------------------ */
+/* ---- framing ------------------------------------------------------------------------------------
+ */
 
 /* Takes whole messages off the front of a stream; false when it is none of ours. */
 static bool take(uint8_t *bytes, uint32_t *count, struct sim_message *message, bool *is_whole)
@@ -37,7 +38,8 @@ static void answer_mti(const char mti[5], char out[5])
     out[3] = '0';
 }
 
-/* ---- schemes ------------------------------------------------------------------------------------ */
+/* ---- schemes ------------------------------------------------------------------------------------
+ */
 
 static void scheme_opened(struct sim_peer *peer, struct sim_socket *socket)
 {
@@ -73,7 +75,8 @@ static void copy_text(char *out, size_t size, const char *text)
     (void)snprintf(out, size, "%s", text);
 }
 
-static void scheme_answer(struct scheme *scheme, const struct sim_message *in, struct scheme_row *row)
+static void scheme_answer(struct scheme *scheme, const struct sim_message *in,
+                          struct scheme_row *row)
 {
     struct sim_message out = *in;
     static const uint8_t not_echoed[] = {14, 18, 22, 23, 25, 33, 35, 48, 52, 54, 90, 95, 103};
@@ -140,14 +143,16 @@ const char *scheme_find_unresolved(const struct scheme *scheme, const char *stan
     (void)snprintf(wanted, sizeof wanted, "%s%s", stan, de7);
     for (uint32_t i = 0; i < scheme->rows_count; i++) {
         const struct scheme_row *row = &scheme->rows[i];
-        if (row->mti[1] == '4' && strlen(row->de90) == 42 && memcmp(row->de90 + 4, wanted, 16) == 0) {
+        if (row->mti[1] == '4' && strlen(row->de90) == 42 &&
+            memcmp(row->de90 + 4, wanted, 16) == 0) {
             return NULL;
         }
     }
     return "an attempt without outcome was never reversed at the scheme";
 }
 
-/* ---- cards -------------------------------------------------------------------------------------- */
+/* ---- cards --------------------------------------------------------------------------------------
+ */
 
 void traffic_pan(uint32_t card, char out[20])
 {
@@ -169,7 +174,8 @@ void traffic_pan(uint32_t card, char out[20])
     out[size + 1] = '\0';
 }
 
-/* ---- the acquirer ------------------------------------------------------------------------------- */
+/* ---- the acquirer -------------------------------------------------------------------------------
+ */
 
 static uint64_t dice(struct acquirer *acquirer, uint64_t sides)
 {
@@ -248,7 +254,8 @@ static void acquirer_received(struct sim_peer *peer, struct sim_socket *socket, 
         acquirer->bytes_count[i] += size;
         struct sim_message answer;
         bool is_whole, ok;
-        while ((ok = take(acquirer->bytes[i], &acquirer->bytes_count[i], &answer, &is_whole)) && is_whole) {
+        while ((ok = take(acquirer->bytes[i], &acquirer->bytes_count[i], &answer, &is_whole)) &&
+               is_whole) {
             note_answer(acquirer, &answer);
         }
         if (!ok) {
@@ -282,8 +289,8 @@ static void set_sent_at(struct acquirer *acquirer, struct sim_message *message)
     sim_set(message, 7, "%02u%02u%02u%02u%02u", d.month, d.day, d.hour, d.minute, d.second);
 }
 
-static void begin(struct acquirer *acquirer, struct sim_message *m, const char *mti, const char *de3,
-                  uint32_t card)
+static void begin(struct acquirer *acquirer, struct sim_message *m, const char *mti,
+                  const char *de3, uint32_t card)
 {
     char pan[20];
     memset(m, 0, sizeof *m);
@@ -308,7 +315,8 @@ static void set_amount(struct acquirer *acquirer, struct sim_message *m)
 {
     static const uint32_t cents[] = {0, 0, 0, 5, 91, 96, 17};
     uint64_t units = dice(acquirer, 12) == 0 ? dice(acquirer, 900000) : 1 + dice(acquirer, 300);
-    sim_set(m, 4, "%012llu", (unsigned long long)(units * 100 + cents[dice(acquirer, countof(cents))]));
+    sim_set(m, 4, "%012llu",
+            (unsigned long long)(units * 100 + cents[dice(acquirer, countof(cents))]));
 }
 
 /* Card 0 is the contract's k = 1: right and wrong PIN, right CVV2 of the first three cards. */
@@ -347,10 +355,13 @@ static void new_request(struct acquirer *acquirer, struct sim_message *m)
 }
 
 /* 0120 or 0220, about an earlier message or about nothing we know. */
-static void new_advice(struct acquirer *acquirer, struct sim_message *m, const struct sim_message *old)
+static void new_advice(struct acquirer *acquirer, struct sim_message *m,
+                       const struct sim_message *old)
 {
-    uint32_t card = dice(acquirer, 4) == 0 ? TRAFFIC_CARDS : (uint32_t)dice(acquirer, TRAFFIC_CARDS);
-    begin(acquirer, m, dice(acquirer, 2) == 0 ? "0120" : "0220", dice(acquirer, 8) == 0 ? "20" : "00", card);
+    uint32_t card =
+        dice(acquirer, 4) == 0 ? TRAFFIC_CARDS : (uint32_t)dice(acquirer, TRAFFIC_CARDS);
+    begin(acquirer, m, dice(acquirer, 2) == 0 ? "0120" : "0220",
+          dice(acquirer, 8) == 0 ? "20" : "00", card);
     set_amount(acquirer, m);
     if (old != NULL && dice(acquirer, 4) != 0) {
         static const uint8_t same[] = {2, 32, 37, 41, 42};
@@ -387,7 +398,8 @@ static void about(struct acquirer *acquirer, struct sim_message *m, const struct
             return; /* by RRN */
         }
     }
-    sim_set(m, 90, "%.4s%.6s%.10s%011d%011d", old->mti, sim_get(old, 11), sim_get(old, 7), 123456, 0);
+    sim_set(m, 90, "%.4s%.6s%.10s%011d%011d", old->mti, sim_get(old, 11), sim_get(old, 7), 123456,
+            0);
 }
 
 static void record(struct acquirer *acquirer, const struct sim_message *m, int32_t repeats)

@@ -9,7 +9,8 @@
 #define TRAFFIC_MESSAGES_MAX 4096u
 #define TRAFFIC_LINKS        2u
 
-/* ---- schemes ------------------------------------------------------------------------------------ */
+/* ---- schemes ------------------------------------------------------------------------------------
+ */
 
 struct scheme_row { /* one message of ours as a scheme heard it */
     char mti[5];
@@ -33,7 +34,8 @@ void scheme_create(struct scheme *scheme, struct sim_world *world, const char *a
  * STAN and DE7; and no approved one may. NULL: so it is; else what is wrong. */
 const char *scheme_find_unresolved(const struct scheme *scheme, const char *stan, const char *de7);
 
-/* ---- the acquirer ------------------------------------------------------------------------------- */
+/* ---- the acquirer -------------------------------------------------------------------------------
+ */
 
 enum traffic_state { TRAFFIC_WAITING, TRAFFIC_ANSWERED, TRAFFIC_LOST };
 

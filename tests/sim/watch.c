@@ -1,8 +1,8 @@
 /* watch.c - see watch.h.
  *
- * DESIGN  Every command that the shard took is kept with the number of its batch. The model hears them
- * in that order and must say what the shard said. After a crash the model is made anew from those whose
- * batch survived, so it knows exactly what the recovered ledger has to know. */
+ * DESIGN  Every command that the shard took is kept with the number of its batch. The model hears
+ * them in that order and must say what the shard said. After a crash the model is made anew from
+ * those whose batch survived, so it knows exactly what the recovered ledger has to know. */
 #include "tests/sim/watch.h"
 
 #include "ledger/reason.h"
@@ -98,7 +98,8 @@ static void name_txn(struct watch *watch, uint64_t txn, int32_t index)
     }
 }
 
-/* ---- the model hears a command ------------------------------------------------------------------- */
+/* ---- the model hears a command
+ * ------------------------------------------------------------------- */
 
 static void fresh_model(struct watch *watch)
 {
@@ -129,7 +130,8 @@ static struct model_answer hear(struct watch *watch, const struct kept *kept)
     const union any_command *c = &kept->command;
     enum ledger_command_kind kind = (enum ledger_command_kind)c->header.kind;
     struct model_answer answer = none;
-    if (kind == LEDGER_AUTH || kind == LEDGER_INTENT || kind == LEDGER_ADVICE || kind == LEDGER_REVERSAL) {
+    if (kind == LEDGER_AUTH || kind == LEDGER_INTENT || kind == LEDGER_ADVICE ||
+        kind == LEDGER_REVERSAL) {
         answer = model_request(model, kind, &c->request.request, kept->utc_s);
         name_txn(watch, kept->txn, answer.txn);
     } else if (kind == LEDGER_OUTCOME) {
@@ -149,7 +151,8 @@ static struct model_answer hear(struct watch *watch, const struct kept *kept)
         model_move(model, name_text(c->account.name), name_text(c->account.counter),
                    c->account.amount_minor);
     } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_STATUS) {
-        model_account_status(model, name_text(c->account.name), (enum ledger_status)c->account.status);
+        model_account_status(model, name_text(c->account.name),
+                             (enum ledger_status)c->account.status);
     } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_CARD_CREATE) {
         model_card(model, &c->card.card, name_text(c->card.account), c->card.expiry,
                    (enum ledger_status)c->card.status);
@@ -160,22 +163,26 @@ static struct model_answer hear(struct watch *watch, const struct kept *kept)
     return answer;
 }
 
-/* ---- comparing ----------------------------------------------------------------------------------- */
+/* ---- comparing
+ * ----------------------------------------------------------------------------------- */
 
 /* Every command that spoke of this STAN: the story of a fault. */
-static void print_story(const struct watch *watch, uint32_t stan)
+static void print_story(const struct watch *watch, const struct ledger_request *about,
+                        uint32_t stan)
 {
     for (uint32_t i = 0; i < watch->kept_count; i++) {
         const struct ledger_request *r = &watch->kept[i].command.request.request;
         if (watch->kept[i].command.header.kind <= LEDGER_REVERSAL &&
             watch->kept[i].command.header.kind != LEDGER_OUTCOME &&
             watch->kept[i].command.header.kind != LEDGER_TIMEOUT &&
-            (r->stan == stan || r->original_stan == stan)) {
-            (void)printf("  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
-                         "batch %llu\n", i, r->mti, r->stan, r->de3, (long long)r->amount_minor,
-                         (unsigned long long)r->de7, r->original_mti, r->original_stan,
-                         (unsigned long long)(r->replay_key.low & 0xffff),
-                         (unsigned long long)watch->kept[i].batch);
+            (r->stan == stan || r->original_stan == stan ||
+             memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) == 0)) {
+            (void)printf(
+                "  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
+                "batch %llu\n",
+                i, r->mti, r->stan, r->de3, (long long)r->amount_minor, (unsigned long long)r->de7,
+                r->original_mti, r->original_stan, (unsigned long long)(r->replay_key.low & 0xffff),
+                (unsigned long long)watch->kept[i].batch);
         }
     }
 }
@@ -200,8 +207,8 @@ static void compare(struct watch *watch, const struct kept *kept, const struct m
                     const struct ledger_verdict *verdict)
 {
     const struct ledger_request *r = &kept->command.request.request;
-    bool is_request = kept->command.header.kind != LEDGER_OUTCOME &&
-                      kept->command.header.kind != LEDGER_TIMEOUT;
+    bool is_request =
+        kept->command.header.kind != LEDGER_OUTCOME && kept->command.header.kind != LEDGER_TIMEOUT;
     char what[96] = "outcome";
     if (is_request) {
         (void)snprintf(what, sizeof what, "%04u DE3 %06u DE4 %lld STAN %06u", r->mti, r->de3,
@@ -215,14 +222,17 @@ static void compare(struct watch *watch, const struct kept *kept, const struct m
         complain(watch, "%s: the model says %s %s, the shard %s (reason %s, %.2s)", what,
                  kind_text(want->kind), want->de39, kind_text(got),
                  verdict != NULL ? ledger_reason_text(verdict->reason) : "-",
-                 got == MODEL_REPLY ? (const char *)((const struct ledger_verdict_reply *)
-                                                         (const void *)verdict)->reply.de39 : "");
+                 got == MODEL_REPLY
+                     ? (const char *)((const struct ledger_verdict_reply *)(const void *)verdict)
+                           ->reply.de39
+                     : "");
         return;
     }
     if (got != MODEL_REPLY) {
         return;
     }
-    const struct ledger_reply *reply = &((const struct ledger_verdict_reply *)(const void *)verdict)->reply;
+    const struct ledger_reply *reply =
+        &((const struct ledger_verdict_reply *)(const void *)verdict)->reply;
     watch->replies_compared++;
     int64_t amount = reply->has_amount != 0 ? reply->amount_minor : 0;
     if (memcmp(reply->de39, want->de39, 2) != 0) {
@@ -272,15 +282,17 @@ void watch_decided(void *context, const struct ledger_command *command,
         compare(watch, kept, &want, verdict);
         if (was_well && watch->fault[0] != '\0' && command->kind != LEDGER_OUTCOME &&
             command->kind != LEDGER_TIMEOUT) {
-            print_story(watch, kept->command.request.request.stan);
+            print_story(watch, &kept->command.request.request, kept->command.request.request.stan);
             if (kept->command.request.request.original_stan != 0) {
-                print_story(watch, kept->command.request.request.original_stan);
+                print_story(watch, &kept->command.request.request,
+                            kept->command.request.request.original_stan);
             }
         }
     }
 }
 
-/* ---- crashes ------------------------------------------------------------------------------------- */
+/* ---- crashes
+ * ------------------------------------------------------------------------------------- */
 
 void watch_crashed(struct watch *watch)
 {
@@ -301,17 +313,18 @@ static const char *compare_balances(struct watch *watch, struct host *host)
         bool known = model_balance(watch->model, names[i], &balance, &held);
         bool theirs = host_balance(host, names[i], &their_balance, &their_held);
         if (known != theirs && (known ? balance != 0 || held != 0 : their_balance != 0)) {
-            (void)snprintf(text, sizeof text, "account %s: the model %s it, the ledger %s", names[i],
-                           known ? "has" : "has not", theirs ? "has" : "has not");
+            (void)snprintf(text, sizeof text, "account %s: the model %s it, the ledger %s",
+                           names[i], known ? "has" : "has not", theirs ? "has" : "has not");
             return text;
         }
         if (known && theirs && (balance != their_balance || held != their_held)) {
             model_print_holds(watch->model, names[i]);
             host_print_holds(host, names[i]);
-            (void)snprintf(text, sizeof text,
-                           "account %s: balance %lld held %lld in the ledger, %lld and %lld in the model",
-                           names[i], (long long)their_balance, (long long)their_held,
-                           (long long)balance, (long long)held);
+            (void)snprintf(
+                text, sizeof text,
+                "account %s: balance %lld held %lld in the ledger, %lld and %lld in the model",
+                names[i], (long long)their_balance, (long long)their_held, (long long)balance,
+                (long long)held);
             return text;
         }
     }
@@ -347,7 +360,8 @@ const char *watch_booted(struct watch *watch, struct host *host)
     return compare_balances(watch, host);
 }
 
-/* ---- beginning and end --------------------------------------------------------------------------- */
+/* ---- beginning and end
+ * --------------------------------------------------------------------------- */
 
 static const char *ask(struct host *host, struct sim_world *world, void *command, uint32_t size,
                        enum ledger_command_kind kind)
@@ -355,8 +369,10 @@ static const char *ask(struct host *host, struct sim_world *world, void *command
     static uint32_t generation;
     struct ledger_port *port = host_control(host);
     struct ledger_command *header = command;
-    *header = (struct ledger_command){.size = size, .kind = (uint16_t)kind,
-                                      .sender = host_control_sender(), .generation = ++generation};
+    *header = (struct ledger_command){.size = size,
+                                      .kind = (uint16_t)kind,
+                                      .sender = host_control_sender(),
+                                      .generation = ++generation};
     void *record = ring_reserve(port->commands, size);
     must(record != NULL);
     memcpy(record, command, size);
@@ -395,12 +411,15 @@ const char *watch_prepare(struct watch *watch, struct host *host, struct sim_wor
         why = ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_CREATE);
     }
     for (uint32_t i = 0; i < TRAFFIC_CARDS && why == NULL; i++) {
-        static const uint8_t statuses[TRAFFIC_CARDS] = {[5] = LEDGER_STATUS_BLOCKED,
-                                                        [6] = LEDGER_STATUS_LOST};
+        static const uint8_t statuses[TRAFFIC_CARDS] = {
+            [5] = LEDGER_STATUS_BLOCKED, [6] = LEDGER_STATUS_LOST};
         char name[16], pan[20];
         struct ledger_command_account account = {.currency = 398};
-        struct ledger_command_card card = {.expiry = i == 7 ? 2001 : 3012, .service_code = 201,
-                                           .status = statuses[i], .pvki = 1, .pvv = {'4', '0', '2', '2'}};
+        struct ledger_command_card card = {.expiry = i == 7 ? 2001 : 3012,
+                                           .service_code = 201,
+                                           .status = statuses[i],
+                                           .pvki = 1,
+                                           .pvv = {'4', '0', '2', '2'}};
         (void)snprintf(name, sizeof name, "card/%u", i);
         traffic_pan(i, pan);
         put_name(account.name, name);

@@ -1,4 +1,5 @@
-/* watch.h - what must be true at every step: the plain model beside the shard, and the ends of stories. */
+/* watch.h - what must be true at every step: the plain model beside the shard, and the ends of
+ * stories. */
 #ifndef SIM_WATCH_H
 #define SIM_WATCH_H
 
@@ -17,7 +18,8 @@ void watch_decided(void *context, const struct ledger_command *command,
                    const struct ledger_verdict *verdict, uint64_t batch);
 /* The process is gone: what was not durable is forgotten at the next boot. */
 void watch_crashed(struct watch *watch);
-/* After a start: the model of what survived, and the ledger, say the same. NULL, or what is wrong. */
+/* After a start: the model of what survived, and the ledger, say the same. NULL, or what is wrong.
+ */
 const char *watch_booted(struct watch *watch, struct host *host);
 /* The first thing that was wrong, or NULL. */
 const char *watch_fault(const struct watch *watch);

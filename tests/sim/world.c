@@ -118,7 +118,8 @@ static struct happening take_first(struct sim_world *world)
         if (child >= world->heap_count) {
             break;
         }
-        if (child + 1 < world->heap_count && earlier(&world->heap[child + 1], &world->heap[child])) {
+        if (child + 1 < world->heap_count &&
+            earlier(&world->heap[child + 1], &world->heap[child])) {
             child++;
         }
         if (!earlier(&world->heap[child], &last)) {
@@ -158,11 +159,11 @@ struct sim_socket {
     io_socket number;         /* within io */
     uint64_t token;           /* of receive, or of connect until connected */
     bool is_open, is_receiving, sent_end, is_closing;
-    int64_t last_arrival_ns;  /* order within the direction towards this end */
-    uint8_t *waiting;         /* arrived, not taken: receiving is paused */
+    int64_t last_arrival_ns; /* order within the direction towards this end */
+    uint8_t *waiting;        /* arrived, not taken: receiving is paused */
     uint32_t waiting_size;
     bool waiting_end;
-    struct sim_socket *next;  /* all of the world */
+    struct sim_socket *next; /* all of the world */
 };
 
 struct sim_write {
@@ -223,9 +224,11 @@ static void deliver_waiting(struct sim_socket *socket)
         return;
     }
     if (socket->waiting_size > 0) {
-        struct io_event event = {.token = socket->token, .kind = IO_RECEIVE,
+        struct io_event event = {.token = socket->token,
+                                 .kind = IO_RECEIVE,
                                  .result = (int32_t)socket->waiting_size,
-                                 .socket = socket->number, .data = socket->waiting};
+                                 .socket = socket->number,
+                                 .data = socket->waiting};
         push_event(socket->io, event, socket->waiting);
         socket->waiting = NULL;
         socket->waiting_size = 0;
@@ -233,8 +236,10 @@ static void deliver_waiting(struct sim_socket *socket)
     if (socket->waiting_end) {
         socket->waiting_end = false;
         socket->is_receiving = false;
-        push_event(socket->io, (struct io_event){.token = socket->token, .kind = IO_RECEIVE,
-                                                 .socket = socket->number}, NULL);
+        push_event(
+            socket->io,
+            (struct io_event){.token = socket->token, .kind = IO_RECEIVE, .socket = socket->number},
+            NULL);
     }
 }
 
@@ -328,9 +333,12 @@ static void notice_closed(void *context)
         socket->peer->closed(socket->peer, socket);
     } else if (socket->io != NULL && socket->is_receiving && !socket->is_closing) {
         socket->is_receiving = false;
-        push_event(socket->io, (struct io_event){.token = socket->token, .kind = IO_RECEIVE,
-                                                 .result = -IO_ERR_REFUSED,
-                                                 .socket = socket->number}, NULL);
+        push_event(socket->io,
+                   (struct io_event){.token = socket->token,
+                                     .kind = IO_RECEIVE,
+                                     .result = -IO_ERR_REFUSED,
+                                     .socket = socket->number},
+                   NULL);
     } else {
         socket->waiting_end = true;
     }
@@ -392,14 +400,19 @@ static void connected(void *context)
         return;
     }
     if (other == NULL) {
-        push_event(socket->io, (struct io_event){.token = socket->token, .kind = IO_CONNECT,
-                                                 .result = -IO_ERR_REFUSED,
-                                                 .socket = socket->number}, NULL);
+        push_event(socket->io,
+                   (struct io_event){.token = socket->token,
+                                     .kind = IO_CONNECT,
+                                     .result = -IO_ERR_REFUSED,
+                                     .socket = socket->number},
+                   NULL);
         return;
     }
     socket->is_open = other->is_open = true;
-    push_event(socket->io, (struct io_event){.token = socket->token, .kind = IO_CONNECT,
-                                             .socket = socket->number}, NULL);
+    push_event(
+        socket->io,
+        (struct io_event){.token = socket->token, .kind = IO_CONNECT, .socket = socket->number},
+        NULL);
     other->peer->opened(other->peer, other);
 }
 
@@ -454,8 +467,11 @@ static void send_done(void *context)
     struct sent *sent = context;
     if (sent->socket->io != NULL && !sent->socket->is_closing) {
         int32_t result = sent->socket->is_open ? sent->result : -IO_ERR_REFUSED;
-        push_event(sent->io, (struct io_event){.token = sent->token, .kind = IO_SEND,
-                                               .result = result, .socket = sent->socket->number},
+        push_event(sent->io,
+                   (struct io_event){.token = sent->token,
+                                     .kind = IO_SEND,
+                                     .result = result,
+                                     .socket = sent->socket->number},
                    NULL);
     }
     free(sent);
@@ -469,7 +485,8 @@ static void op_send(struct io *base, uint64_t token, io_socket number, const uin
     struct sent *sent = malloc(sizeof *sent);
     must(sent != NULL);
     *sent = (struct sent){(struct sim_io *)base, socket, token, (int32_t)size};
-    sim_at(socket->world, (int64_t)sim_below(&socket->world->random, 50 * NS_PER_US), send_done, sent);
+    sim_at(socket->world, (int64_t)sim_below(&socket->world->random, 50 * NS_PER_US), send_done,
+           sent);
 }
 
 static void op_shutdown(struct io *base, io_socket number)
@@ -495,8 +512,11 @@ static void close_done(void *context)
     if (closing->socket->io != NULL) {
         closing->io->sockets[closing->socket->number] = NULL;
         closing->socket->io = NULL;
-        push_event(closing->io, (struct io_event){.token = closing->token, .kind = IO_CLOSED,
-                                                  .socket = closing->socket->number}, NULL);
+        push_event(closing->io,
+                   (struct io_event){.token = closing->token,
+                                     .kind = IO_CLOSED,
+                                     .socket = closing->socket->number},
+                   NULL);
     }
     free(closing);
 }
@@ -514,8 +534,10 @@ static void op_close(struct io *base, uint64_t token, io_socket number)
     for (uint32_t i = 0; i < io->events_count; i++) { /* no event of it but the last */
         if (io->events[i].socket == number && io->events[i].kind != IO_WRITE) {
             free(io->owned[i]);
-            memmove(io->events + i, io->events + i + 1, (io->events_count - i - 1) * sizeof *io->events);
-            memmove(io->owned + i, io->owned + i + 1, (io->events_count - i - 1) * sizeof *io->owned);
+            memmove(io->events + i, io->events + i + 1,
+                    (io->events_count - i - 1) * sizeof *io->events);
+            memmove(io->owned + i, io->owned + i + 1,
+                    (io->events_count - i - 1) * sizeof *io->owned);
             io->events_count--;
             i--;
         }
@@ -549,11 +571,15 @@ void sim_io_written(struct io *base, uint64_t ticket, int32_t result)
     struct sim_io *io = (struct sim_io *)base;
     must(ticket < countof(io->writes) && io->writes[ticket].is_used);
     io->writes[ticket].is_used = false;
-    push_event(io, (struct io_event){.token = io->writes[ticket].token, .kind = IO_WRITE,
-                                     .result = result, .socket = -1}, NULL);
+    push_event(
+        io,
+        (struct io_event){
+            .token = io->writes[ticket].token, .kind = IO_WRITE, .result = result, .socket = -1},
+        NULL);
 }
 
-/* Simulated time does not pass here: the world's owner steps it between the rounds of the thread. */
+/* Simulated time does not pass here: the world's owner steps it between the rounds of the thread.
+ */
 static uint32_t op_wait(struct io *base, int64_t deadline_ns, struct io_event *events,
                         uint32_t events_max)
 {
@@ -584,8 +610,8 @@ static void op_wake(struct io *base)
     (void)base; /* every agent gets its turn anyway */
 }
 
-/* A crash: every connection is cut, nothing of it is heard of again. The struct stays until the world
- * ends, because things still on their way point to it. */
+/* A crash: every connection is cut, nothing of it is heard of again. The struct stays until the
+ * world ends, because things still on their way point to it. */
 static void op_destroy(struct io *base)
 {
     struct sim_io *io = (struct sim_io *)base;

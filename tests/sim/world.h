@@ -20,8 +20,8 @@ bool sim_percent(struct sim_random *random, uint32_t percent);
 struct sim_world;
 struct sim_socket; /* one end */
 
-struct sim_faults { /* per hundred, and nanoseconds */
-    uint32_t split_percent;      /* a send arrives in several pieces */
+struct sim_faults {               /* per hundred, and nanoseconds */
+    uint32_t split_percent;       /* a send arrives in several pieces */
     uint32_t disconnect_permille; /* a delivery finds the connection cut instead */
     int64_t latency_min_ns, latency_max_ns;
 };
@@ -48,8 +48,8 @@ bool sim_step(struct sim_world *world, int64_t until_ns);
 /* The switch's end: one per simulated process. Its durable writes go to `disk_write`, which calls
  * sim_io_written() when they are on the medium. Destroying it cuts every connection of it. */
 struct sim_disk_writer {
-    void (*write)(struct sim_disk_writer *, io_file, const uint8_t *data, uint32_t size, uint64_t offset,
-                  uint64_t ticket);
+    void (*write)(struct sim_disk_writer *, io_file, const uint8_t *data, uint32_t size,
+                  uint64_t offset, uint64_t ticket);
 };
 struct io *sim_io_create(struct sim_world *world, struct sim_disk_writer *writer);
 void sim_io_written(struct io *io, uint64_t ticket, int32_t result);
