@@ -42,7 +42,8 @@ void machine_sample(const struct machine_trees *trees, struct machine_sample *ou
 double machine_foreign_percent(const struct machine_sample *from, const struct machine_sample *to);
 uint32_t machine_cpus(void);
 void machine_pin(int32_t cpu); /* the calling thread; -1: leave it; a refusal is only a warning */
-int64_t machine_now_ns(void);  /* CLOCK_MONOTONIC */
+void machine_unpin(void);
+int64_t machine_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* ---- figures ------------------------------------------------------------------------------------
  */

@@ -125,7 +125,7 @@ static bool server_open(struct server *server)
 static void *server_main(void *argument)
 {
     struct server *server = argument;
-    machine_pin(0);
+    machine_pin((int32_t)machine_cpus() - 1);
     if (!server_open(server)) {
         atomic_store(&server->state, -1);
         return NULL;
@@ -247,7 +247,7 @@ static int run(const struct echo_options *options)
     struct machine_trees trees = {0};
     struct machine_sample from, to;
     must(pthread_create(&server.thread, NULL, server_main, &server) == 0);
-    machine_pin((int32_t)machine_cpus() - 1);
+    machine_pin(0);
     machine_sample(&trees, &from);
     bool done = client_run(&client, address, &server);
     machine_sample(&trees, &to);

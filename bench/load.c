@@ -368,7 +368,7 @@ static int run(const struct options *options)
         return 2;
     }
     start_rrn(&load);
-    machine_pin(options->cpu == -2 ? (int32_t)machine_cpus() - 1 : (int32_t)options->cpu);
+    machine_pin((int32_t)options->cpu);
     struct machine_sample from, to;
     machine_sample(&trees, &from);
     refresh(&load);
@@ -400,7 +400,7 @@ int bench_load(int argc, char **argv)
                               .seconds = 3,
                               .cards = 250,
                               .first_card = 1,
-                              .cpu = -2};
+                              .cpu = 0};
     const struct option_row rows[] = {
         {"--connect", OPTION_TEXT, &options.connect, 0, 0, "IP:PORT (127.0.0.1:8583)"},
         {"--links", OPTION_NUMBER, &options.links, 1, WIRE_LINKS_MAX, "connections (8)"},
@@ -414,7 +414,8 @@ int bench_load(int argc, char **argv)
         {"--expect", OPTION_TEXTS, &options.expect, 0, 0, "39=00:99%: a share of the answers"},
         {"--own", OPTION_TEXTS, &options.own, 0, 0, "process whose tree is not foreign load"},
         {"--dialects", OPTION_TEXT, &options.dialects, 0, 0, "folders of dialects"},
-        {"--cpu", OPTION_NUMBER, &options.cpu, -1, 4095, "processor of the client (the last)"},
+        {"--cpu", OPTION_NUMBER, &options.cpu, -1, 4095,
+         "processor of the client (0: the daemon takes the last ones)"},
         {"--json", OPTION_FLAG, &options.json, 0, 0, "one JSON object"},
     };
     switch (options_read("ringbench load", "Requests over many links, counted and timed.", rows,

@@ -155,6 +155,16 @@ void machine_pin(int32_t cpu)
     }
 }
 
+void machine_unpin(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (uint32_t cpu = 0; cpu < machine_cpus(); cpu++) {
+        CPU_SET(cpu, &set);
+    }
+    (void)sched_setaffinity(0, sizeof set, &set);
+}
+
 int64_t machine_now_ns(void)
 {
     struct timespec now;

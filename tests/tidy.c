@@ -36,7 +36,7 @@ static const struct {
     {"switch", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "adapters", "switch"}},
     {"sims", {"base", "conf", "iso8583", "hsm", "ctl", "sims"}},
     {"ctl", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "ctl"}},
-    {"bench", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "sims", "bench"}},
+    {"bench", {"base", "conf", "iso8583", "hsm", "rules", "ledger", "ctl", "sims", "bench"}},
 };
 
 static const char *const forbidden_functions[] = {"strcpy", "strcat", "sprintf", "vsprintf",
