@@ -270,17 +270,15 @@ void daemon_worker_options(struct daemon *daemon, uint16_t index, struct worker_
 /* ---- memory ------------------------------------------------------------------------------------
  */
 
-static uint64_t with_one_limit(const struct ledger_options *all, size_t offset)
+/* Bytes with the first `count` limits as wanted and the others at their least. */
+static uint64_t with_limits(const struct ledger_options *all, uint32_t count)
 {
     struct ledger_options least = *all;
     uint32_t *limits = (uint32_t *)&least.limits;
-    uint32_t wanted = limits[offset];
-    for (uint32_t i = 0; i < sizeof least.limits / sizeof *limits; i++) {
+    for (uint32_t i = count; i < sizeof least.limits / sizeof *limits; i++) {
         limits[i] = 16;
     }
-    uint64_t without = ledger_bytes(&least);
-    limits[offset] = wanted;
-    return ledger_bytes(&least) - without;
+    return ledger_bytes(&least);
 }
 
 uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream)
@@ -292,16 +290,16 @@ uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream)
     daemon_ledger_options(daemon, &options);
     struct conf_memory rows[countof(names) + 2];
     uint32_t count = 0;
-    uint64_t sum = 0;
     const uint32_t *limits = (const uint32_t *)&options.limits;
     _Static_assert(sizeof options.limits == countof(names) * sizeof *limits,
                    "a name for each limit");
     for (; count < countof(names); count++) {
+        /* what it adds to those before it: transactions and replays share their rows */
         rows[count] =
-            (struct conf_memory){names[count], limits[count], with_one_limit(&options, count)};
-        sum += rows[count].bytes;
+            (struct conf_memory){names[count], limits[count],
+                                 with_limits(&options, count + 1) - with_limits(&options, count)};
     }
-    rows[count++] = (struct conf_memory){"ledger, the rest", 1, ledger_bytes(&options) - sum};
+    rows[count++] = (struct conf_memory){"ledger, the rest", 1, with_limits(&options, 0)};
     struct worker_options worker = {.txns_max = daemon->conf->flights_max,
                                     .links_max = daemon->conf->links_max,
                                     .workers_count = (uint16_t)daemon->workers_count,
