@@ -78,7 +78,7 @@ static void endpoints_read(struct routing *routing)
     for (const struct conf_node *node = endpoints->first; node != NULL; node = node->next) {
         char meant[CONF_PATH_BYTES];
         rule_keys_check(compiler, node, &keys);
-        if (endpoint_number(options, node->key) < 0) {
+        if (options->endpoints != NULL && endpoint_number(options, node->key) < 0) {
             RULE_FAULT(compiler, node->key_place, "E030", "\"%s\" is no party that we dial%s",
                        node->key,
                        rule_meant(node->key, options->endpoints, options->endpoints_count, meant));

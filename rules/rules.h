@@ -100,8 +100,10 @@ void rules_screen(const struct rules *rules, const struct rule_facts *facts,
 /* ---- making a set ---------------------------------------------------------------------------- */
 
 struct rules_options {
-    const char *directory;        /* *.yaml, in the order of their names */
-    const char *const *endpoints; /* index = the number that routes get; "onus" is always there */
+    const char *directory; /* *.yaml, in the order of their names */
+    /* index = the number that routes get; "onus" is always there. NULL: any name will do, for a
+     * check without a configuration; such a set routes nowhere but to onus. */
+    const char *const *endpoints;
     uint32_t endpoints_count;
     uint32_t cards_max, counter_slots_max; /* 0: not compared with what the counters may need */
 };

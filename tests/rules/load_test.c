@@ -286,6 +286,18 @@ Test(load, a_directory_without_routing)
     demo_remove(directory);
 }
 
+Test(load, a_check_without_a_configuration_takes_any_endpoint)
+{
+    static struct conf_report report;
+    struct rules_options options = {.directory = DEMO_RULES};
+    struct rules *rules = rules_load(&options, &report);
+    cr_assert_not_null(rules);
+    rules_free(rules);
+    options.endpoints = test_endpoints;
+    cr_assert_null(rules_load(&options, &report));
+    cr_assert_str_eq(report.faults[0].code, "E030");
+}
+
 Test(load, counters_must_fit)
 {
     static struct conf_report report;
