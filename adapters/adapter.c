@@ -5,13 +5,13 @@
 
 static const struct adapter rows[ADAPTERS_COUNT] = {
 #define ADAPTER(id, text, dialect_name, silence_of, mti, signs_on, codes, help_text)               \
-    [ADAPTER_##id] = {.name = text,                                                                \
-                      .dialect = dialect_name,                                                     \
+    [ADAPTER_##id] = {.name = (text),                                                              \
+                      .dialect = (dialect_name),                                                   \
                       .silence = LEDGER_SILENCE_##silence_of,                                      \
-                      .reversal_mti = mti,                                                         \
-                      .sign_on = signs_on,                                                         \
-                      .technical = codes,                                                          \
-                      .help = help_text},
+                      .reversal_mti = (mti),                                                       \
+                      .sign_on = (signs_on),                                                       \
+                      .technical = (codes),                                                        \
+                      .help = (help_text)},
 #include "adapters/adapter.def"
 #undef ADAPTER
 };

@@ -128,7 +128,9 @@ static void original_put(const struct ledger_saf_item *item, const char *institu
     memset(to + 31, '0', 11);
     size_t digits = strlen(institution);
     must(digits <= 11);
-    memcpy(to + 42 - digits, institution, digits);
+    for (size_t i = 0; i < digits; i++) {
+        out[42 - digits + i] = institution[i];
+    }
 }
 
 /* ISO 8583:1987 4.3.67: what remains, in the currency of the transaction; nothing else is said. */
@@ -262,7 +264,7 @@ bool adapter_answer_read(const struct adapter *adapter, const struct iso_dialect
         if (!iso_mti_is_network(msg->mti)) {
             return false;
         }
-        memcpy(text, "00", 2);
+        text[0] = text[1] = '0';
     }
     memcpy(read.de39, text, 2);
     read.outcome = outcome_of(adapter, read.de39);

@@ -68,7 +68,7 @@ static enum ledger_command_kind kind_of(const struct txn *txn)
     case LEDGER_CLASS_NONE:
         break;
     }
-    must(!"a transaction has a class");
+    must(false && "a transaction has a class");
     return LEDGER_COMMANDS_COUNT;
 }
 
@@ -197,7 +197,7 @@ static void take_verdict(struct worker *worker, struct txn *txn,
     case LEDGER_VERDICT_ROWS:
         break;
     }
-    must(!"no verdict on a transaction");
+    must(false && "no verdict on a transaction");
 }
 
 uint32_t decide_verdicts(struct worker *worker)

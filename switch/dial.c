@@ -16,8 +16,8 @@ static void dial(struct worker *worker, struct endpoint *endpoint);
 
 void dial_start(struct worker *worker)
 {
-    for (uint16_t i = 0; i < worker->options.endpoints_count; i++) {
-        if (worker_owns(worker, i)) {
+    for (uint32_t i = 0; i < worker->options.endpoints_count; i++) {
+        if (worker_owns(worker, (uint16_t)i)) {
             dial(worker, &worker->endpoints[i]);
         }
     }
@@ -104,12 +104,18 @@ void dial_lost(struct worker *worker, uint16_t number)
     dial_later(worker, endpoint);
 }
 
-struct link *dial_link(struct worker *worker, uint16_t number)
+bool dial_is_up(const struct worker *worker, uint16_t number)
 {
     must(worker_owns(worker, number));
-    struct endpoint *endpoint = &worker->endpoints[number];
-    struct link *link = link_find(worker, endpoint->link_index, endpoint->link_generation);
-    return link != NULL && link->state == LINK_OPEN && endpoint->is_signed_on ? link : NULL;
+    const struct endpoint *endpoint = &worker->endpoints[number];
+    return endpoint->link_index != LINK_NONE && endpoint->is_signed_on &&
+           worker->links[endpoint->link_index].generation == endpoint->link_generation &&
+           worker->links[endpoint->link_index].state == LINK_OPEN;
+}
+
+struct link *dial_link(struct worker *worker, uint16_t number)
+{
+    return dial_is_up(worker, number) ? &worker->links[worker->endpoints[number].link_index] : NULL;
 }
 
 /* ---- the board
@@ -118,7 +124,7 @@ struct link *dial_link(struct worker *worker, uint16_t number)
 void dial_show(struct worker *worker, struct endpoint *endpoint)
 {
     struct board_endpoint *line = &worker->options.board->endpoints[endpoint->number];
-    uint32_t is_up = dial_link(worker, endpoint->number) != NULL;
+    uint32_t is_up = dial_is_up(worker, endpoint->number);
     if (atomic_load_explicit(&line->is_up, memory_order_relaxed) != is_up) {
         atomic_store_explicit(&line->changed_ns, worker_now_ns(worker), memory_order_relaxed);
         atomic_store_explicit(&line->is_up, is_up, memory_order_relaxed);

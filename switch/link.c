@@ -47,7 +47,7 @@ void link_event(struct worker *worker, const struct io_event *event)
     case IO_ACCEPT:
     case IO_WRITE:
     case IO_WATCH:
-        must(!"an event that no link asked for");
+        must(false && "an event that no link asked for");
     }
 }
 

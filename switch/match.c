@@ -151,7 +151,7 @@ void match_timer(struct worker *worker, struct match_entry *entry)
     switch ((enum match_kind)entry->kind) {
     case MATCH_TXN:
     case MATCH_ITEM:
-        must(!"its owner has the timer");
+        must(false && "its owner has the timer");
     case MATCH_REMOTE:
         match_make_late(worker, index);
         break;
@@ -165,7 +165,7 @@ void match_timer(struct worker *worker, struct match_entry *entry)
         match_remove(worker, index);
         break;
     case MATCH_FREE:
-        must(!"a free entry has no timer");
+        must(false && "a free entry has no timer");
     }
 }
 
@@ -263,7 +263,7 @@ void match_answer(struct worker *worker, struct link *link, const struct iso_msg
         break;
     case MATCH_FREE:
     case MATCH_LATE:
-        must(!"not an entry that waits");
+        must(false && "not an entry that waits");
     }
 }
 

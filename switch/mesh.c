@@ -182,11 +182,11 @@ uint32_t mesh_take(struct worker *worker)
         }
         struct ring *ring = mesh->rings[from][worker->options.index];
         uint32_t size;
-        const struct mesh_record *record;
+        struct mesh_record *record;
         for (uint32_t i = 0; i < RECORDS_PER_TURN && (record = ring_peek(ring, &size)) != NULL;
              i++) {
             take_record(worker, from, record);
-            secret_wipe((void *)(uintptr_t)record->message, record->size);
+            secret_wipe(record->message, record->size);
             ring_next(ring);
             taken++;
         }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static stage_function *const functions[STAGES_COUNT] = {
-#define STAGE(name, function, help) [STAGE_##name] = function,
+#define STAGE(name, function, help) [STAGE_##name] = (function),
 #include "switch/pipeline.def"
 #undef STAGE
 };

@@ -48,41 +48,38 @@ static struct ledger_command_saf *command(struct worker *worker, struct resolve_
 /* ---- pulling
  * ---------------------------------------------------------------------------------------- */
 
-static bool may_work(struct worker *worker, uint16_t endpoint)
+static bool may_work(const struct worker *worker, uint16_t endpoint)
 {
-    return worker_owns(worker, endpoint) && dial_link(worker, endpoint) != NULL &&
+    return worker_owns(worker, endpoint) && dial_is_up(worker, endpoint) &&
            worker->credits > CREDITS_FORWARD &&
            atomic_load_explicit(&worker->state, memory_order_relaxed) == WORKER_SERVING;
 }
 
-static bool is_wanted(struct worker *worker, uint16_t endpoint)
+/* The item of an endpoint with which to ask now; RESOLVE_ITEMS_MAX: nothing waits, the window is
+ * full, or a question is out: one at a time. */
+static uint32_t wanted_item(const struct worker *worker, uint16_t endpoint)
 {
     const struct ledger_board *board = worker->options.ledger_board;
-    return atomic_load_explicit(&board->saf_waiting[endpoint], memory_order_relaxed) > 0 &&
-           worker_now_ns(worker) >= worker->resolve.none_until_ns[endpoint] &&
-           may_work(worker, endpoint);
-}
-
-/* NULL: the window is full, or a question is out: one at a time. */
-static struct resolve_item *free_item(struct worker *worker, uint16_t endpoint)
-{
-    struct resolve_item *items = &worker->resolve.items[endpoint * RESOLVE_WINDOW];
-    struct resolve_item *item = NULL;
-    for (uint32_t i = 0; i < RESOLVE_WINDOW; i++) {
-        if (items[i].state == RESOLVE_PULLING) {
-            return NULL;
-        }
-        if (items[i].state == RESOLVE_FREE) {
-            item = &items[i];
-        }
+    if (atomic_load_explicit(&board->saf_waiting[endpoint], memory_order_relaxed) == 0 ||
+        worker_now_ns(worker) < worker->resolve.none_until_ns[endpoint] ||
+        !may_work(worker, endpoint)) {
+        return RESOLVE_ITEMS_MAX;
     }
-    return item;
+    uint32_t found = RESOLVE_ITEMS_MAX;
+    for (uint32_t i = endpoint * RESOLVE_WINDOW; i < (endpoint + 1u) * RESOLVE_WINDOW; i++) {
+        uint8_t state = worker->resolve.items[i].state;
+        if (state == RESOLVE_PULLING) {
+            return RESOLVE_ITEMS_MAX;
+        }
+        found = state == RESOLVE_FREE ? i : found;
+    }
+    return found;
 }
 
-bool resolve_pending(struct worker *worker)
+bool resolve_pending(const struct worker *worker)
 {
-    for (uint16_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
-        if (is_wanted(worker, endpoint) && free_item(worker, endpoint) != NULL) {
+    for (uint32_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
+        if (wanted_item(worker, (uint16_t)endpoint) != RESOLVE_ITEMS_MAX) {
             return true;
         }
     }
@@ -92,10 +89,10 @@ bool resolve_pending(struct worker *worker)
 uint32_t resolve_pull(struct worker *worker)
 {
     uint32_t pulled = 0;
-    for (uint16_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
-        struct resolve_item *item =
-            is_wanted(worker, endpoint) ? free_item(worker, endpoint) : NULL;
-        if (item != NULL) {
+    for (uint32_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
+        uint32_t index = wanted_item(worker, (uint16_t)endpoint);
+        if (index != RESOLVE_ITEMS_MAX) {
+            struct resolve_item *item = &worker->resolve.items[index];
             item->state = RESOLVE_PULLING;
             (void)command(worker, item, LEDGER_PULL);
             pulled++;
@@ -107,7 +104,7 @@ uint32_t resolve_pull(struct worker *worker)
 int64_t resolve_deadline(const struct worker *worker)
 {
     int64_t earliest_ns = INT64_MAX;
-    for (uint16_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
+    for (uint32_t endpoint = 0; endpoint < worker->options.endpoints_count; endpoint++) {
         int64_t until_ns = worker->resolve.none_until_ns[endpoint];
         bool waits = until_ns > worker_now_ns(worker) && until_ns < earliest_ns;
         earliest_ns = waits ? until_ns : earliest_ns;

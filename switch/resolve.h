@@ -44,8 +44,8 @@ struct resolve {
 };
 
 void resolve_create(struct worker *worker);
-uint32_t resolve_pull(struct worker *worker); /* once a turn; returns what was pulled */
-bool resolve_pending(struct worker *worker);  /* would it pull now? */
+uint32_t resolve_pull(struct worker *worker);      /* once a turn; returns what was pulled */
+bool resolve_pending(const struct worker *worker); /* would it pull now? */
 int64_t resolve_deadline(const struct worker *worker);
 void resolve_verdict(struct worker *worker, const struct ledger_verdict *verdict);
 void resolve_answer(struct worker *worker, uint32_t index, uint32_t generation,

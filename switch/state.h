@@ -184,6 +184,7 @@ void dial_connected(struct worker *worker, struct link *link, int32_t result);
 void dial_lost(struct worker *worker, uint16_t endpoint); /* its link is closed: try again later */
 void dial_show(struct worker *worker, struct endpoint *endpoint); /* its line of the board */
 void dial_count_sent(struct worker *worker, uint16_t endpoint);
+bool dial_is_up(const struct worker *worker, uint16_t endpoint);
 /* NULL when it is down, or not signed on. */
 struct link *dial_link(struct worker *worker, uint16_t endpoint);
 

@@ -128,7 +128,7 @@ static int64_t worker_deadline(const struct agent *agent)
 
 static bool worker_pending(const struct agent *agent)
 {
-    struct worker *worker = (struct worker *)(uintptr_t)agent;
+    const struct worker *worker = (const struct worker *)agent;
     bool is_asked = atomic_load(&worker->asked_serve) != worker->serve_seen ||
                     atomic_load(&worker->asked_drain) != worker->drain_seen;
     return is_asked || !ring_empty(worker->options.port->verdicts) || mesh_pending(worker) ||
