@@ -214,6 +214,36 @@ static bool start_workers(struct daemon *daemon, char *text, size_t text_size)
     return true;
 }
 
+static bool open_house_account(struct daemon *daemon, const char *name, uint16_t currency)
+{
+    struct control_request request = {.daemon = daemon, .out_fd = -1, .is_broken = true};
+    struct ledger_command_query query = {.query = LEDGER_QUERY_ACCOUNT, .rows_max = 1};
+    struct ledger_command_account create = {.currency = currency, .is_house = 1};
+    memcpy(query.name, name, strlen(name));
+    memcpy(create.name, name, strlen(name));
+    const struct ledger_verdict *verdict =
+        control_ask(&request, &query, sizeof query, LEDGER_QUERY);
+    if (verdict != NULL && verdict->kind == LEDGER_VERDICT_ROWS &&
+        ((const struct ledger_verdict_rows *)(const void *)verdict)->rows_count > 0) {
+        return true;
+    }
+    verdict = control_ask(&request, &create, sizeof create, LEDGER_ACCOUNT_CREATE);
+    return verdict != NULL && verdict->kind == LEDGER_VERDICT_DONE;
+}
+
+/* What every posting needs: the settlement accounts of the parties, and where credits come from. */
+static bool open_house_accounts(struct daemon *daemon, char *text, size_t text_size)
+{
+    const struct conf *conf = daemon->conf;
+    uint16_t currency = (uint16_t)conf->issuer_currency;
+    bool opened = open_house_account(daemon, CONTROL_FUNDING_ACCOUNT, currency);
+    for (uint32_t i = 0; i < conf->parties_count && opened; i++) {
+        opened = open_house_account(daemon, conf->parties[i].settlement, currency);
+    }
+    return opened || refuse(text, text_size, "ledger",
+                            "a settlement account cannot be opened: limits.accounts is reached");
+}
+
 /* After the threads exist: bells, listeners. */
 static bool serve(struct daemon *daemon, char *text, size_t text_size)
 {
@@ -272,7 +302,8 @@ bool daemon_start(struct daemon *daemon, char *text, size_t text_size)
         started = open_control(daemon, text, text_size) && start_hsm(daemon, text, text_size) &&
                   start_ledger(daemon, text, text_size) && start_workers(daemon, text, text_size) &&
                   check_memory(daemon, text, text_size) && http_start(daemon, text, text_size) &&
-                  daemon_threads_start(daemon, text, text_size) && serve(daemon, text, text_size);
+                  daemon_threads_start(daemon, text, text_size) &&
+                  open_house_accounts(daemon, text, text_size) && serve(daemon, text, text_size);
     }
     if (!started) {
         daemon_stop(daemon);
