@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
 static bool build_straight(struct builder *builder, const struct iso_draft *draft,
                            const uint64_t present[3], uint32_t blocks);
 static enum iso_err build_checked(struct builder *builder, const struct iso_draft *draft,
@@ -101,6 +103,13 @@ static enum iso_err put_mti(struct builder *builder, const char mti[4])
     uint8_t *room = builder_room(builder, packed ? 2 : 4);
     if (room == NULL)
         return builder_fail(builder, ISO_NO_ROOM, builder->end, 4);
+    uint32_t word;
+    memcpy(&word, mti, 4);
+    word ^= 0x30303030u;
+    if (form->encoding == ISO_ENC_ASCII && ((word | (word + 0x06060606u)) & 0xF0F0F0F0u) == 0) {
+        memcpy(room, mti, 4);
+        return ISO_OK;
+    }
     for (uint32_t i = 0; i < 4; i++) {
         uint8_t c = (uint8_t)mti[i];
         bool digit = c >= '0' && c <= '9';
@@ -187,8 +196,8 @@ static uint32_t put_map(const struct iso_dialect *dialect, uint32_t block, uint6
 
 /* Copies `size` characters and judges them on the way. They are taken from their source in pieces
  * that overlap, never beyond it; reading them back from the buffer would wait for the stores. */
-static inline void put_text(const struct range_vectors *range, uint8_t *to, const uint8_t *from,
-                            uint32_t size, bytes16 *bad)
+INLINE void put_text(const struct range_vectors *range, uint8_t *to, const uint8_t *from,
+                     uint32_t size, bytes16 *bad)
 {
     uint64_t halves[2];
     bytes16 x;
@@ -229,12 +238,17 @@ static inline void put_text(const struct range_vectors *range, uint8_t *to, cons
     *bad |= line_wrong(range, x);
 }
 
-static inline uint32_t put_length(const struct op *op, uint32_t count, uint8_t *out)
+INLINE uint32_t put_length(const struct op *op, uint32_t count, uint8_t *out)
 {
     uint32_t zero = op->length == ISO_LEN_EBCDIC ? 0xF0 : '0';
     switch (op->length) {
     case ISO_LEN_ASCII:
     case ISO_LEN_EBCDIC:
+        if (op->prefix == 2) {
+            out[0] = (uint8_t)(zero + count / 10);
+            out[1] = (uint8_t)(zero + count % 10);
+            return 2;
+        }
         for (uint32_t i = op->prefix; i > 0; i--) {
             out[i - 1] = (uint8_t)(zero + count % 10);
             count /= 10;
@@ -254,54 +268,66 @@ static inline uint32_t put_length(const struct op *op, uint32_t count, uint8_t *
     }
 }
 
-/* `count` digits, packed, with a zero on the left or right when odd. Not zero when one is no digit.
- */
-static inline uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t count,
-                                   bool fills_right, uint32_t most)
+/* Eight digits to four bytes, four to two. *doubt becomes not zero when one is beyond `most`. */
+INLINE void pack_eight(uint8_t *to, const uint8_t *from, uint32_t most, uint64_t *doubt)
 {
-    uint32_t doubt = 0;
-    uint64_t reach =
-        UINT64_C(0x0101010101010101) * (15 - most); /* carries when a digit is beyond */
-    bool last = (count & 1) != 0 && fills_right;
-    if (last)
-        count--;
+    uint64_t x;
+    memcpy(&x, from, 8);
+    x ^= UINT64_C(0x3030303030303030);
+    *doubt |= (x | (x + UINT64_C(0x0101010101010101) * (15 - most))) & UINT64_C(0xF0F0F0F0F0F0F0F0);
+    x = (x << 4 | x >> 8) & UINT64_C(0x00FF00FF00FF00FF);
+    x = (x | x >> 8) & UINT64_C(0x0000FFFF0000FFFF);
+    uint32_t packed = (uint32_t)(x | x >> 16);
+    memcpy(to, &packed, 4);
+}
+
+INLINE void pack_four(uint8_t *to, const uint8_t *from, uint32_t most, uint64_t *doubt)
+{
+    uint32_t x;
+    memcpy(&x, from, 4);
+    x ^= 0x30303030u;
+    *doubt |= (x | (x + 0x01010101u * (15 - most))) & 0xF0F0F0F0u;
+    x = (x << 4 | x >> 8) & 0x00FF00FFu;
+    uint16_t packed = (uint16_t)(x | x >> 8);
+    memcpy(to, &packed, 2);
+}
+
+/* `count` digits, packed, with a zero on the left or right when odd; the last ones overlap the ones
+ * before. Not zero when a digit is beyond `most`. */
+INLINE uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t count, bool fills_right,
+                            uint32_t most)
+{
+    uint64_t doubt = 0;
     if ((count & 1) != 0) {
-        uint32_t low = (uint32_t)*from++ - '0';
-        doubt |= low > most;
-        *to++ = (uint8_t)low;
         count--;
+        uint32_t single = (uint32_t)(fills_right ? from[count] : from[0]) - '0';
+        doubt |= single > most;
+        if (fills_right)
+            to[count / 2] = (uint8_t)(single << 4);
+        else
+            *to++ = (uint8_t)single;
+        from += !fills_right;
     }
-    while (count >= 8) {
-        uint64_t eight;
-        memcpy(&eight, from, 8);
-        eight ^= UINT64_C(0x3030303030303030);
-        doubt |= ((eight | (eight + reach)) & UINT64_C(0xF0F0F0F0F0F0F0F0)) != 0;
-        eight = (eight << 4 | eight >> 8) &
-                UINT64_C(0x00FF00FF00FF00FF); /* pairs in every second byte */
-        eight = (eight | eight >> 8) & UINT64_C(0x0000FFFF0000FFFF);
-        uint32_t four = (uint32_t)(eight | eight >> 16);
-        memcpy(to, &four, 4);
-        from += 8;
-        to += 4;
-        count -= 8;
-    }
-    for (; count > 0; count -= 2, from += 2) {
+    if (count >= 8) {
+        for (uint32_t i = 0; i + 8 < count; i += 8)
+            pack_eight(to + i / 2, from + i, most, &doubt);
+        pack_eight(to + count / 2 - 4, from + count - 8, most, &doubt);
+    } else if (count >= 4) {
+        pack_four(to, from, most, &doubt);
+        pack_four(to + count / 2 - 2, from + count - 4, most, &doubt);
+    } else if (count == 2) {
         uint32_t high = (uint32_t)from[0] - '0', low = (uint32_t)from[1] - '0';
         doubt |= (uint32_t)(high > most) | (uint32_t)(low > most);
-        *to++ = (uint8_t)(high << 4 | (low & 15));
+        *to = (uint8_t)(high << 4 | (low & 15));
     }
-    if (last) {
-        uint32_t high = (uint32_t)from[0] - '0';
-        doubt |= high > most;
-        *to = (uint8_t)(high << 4);
-    }
-    return doubt;
+    return doubt != 0;
 }
 
 static bool put_signed(const struct iso_dialect *dialect, const struct op *op,
                        const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
-                       uint32_t *at, bytes16 *bad, uint32_t *doubt)
+                       uint32_t *at, uint32_t *doubt)
 {
+    bytes16 bad = {0};
     const uint8_t *data = value->data;
     if (value->form != ISO_FORM_CANONICAL || value->size != op->max || op->size > buffer_size - *at)
         return false;
@@ -310,21 +336,22 @@ static bool put_signed(const struct iso_dialect *dialect, const struct op *op,
     if (op->packed)
         *doubt |= pack_digits(buffer + *at + 1, data + 1, op->max - 1u, false, 9);
     else
-        put_text(&dialect->ranges[op->check], buffer + *at + 1, data + 1, op->max - 1u, bad);
+        put_text(&dialect->ranges[op->check], buffer + *at + 1, data + 1, op->max - 1u, &bad);
+    *doubt |= line_any(bad);
     *at += op->size;
     return true;
 }
 
 /* One field by its op; false: leave it to value_build(). Bytes go to out, which has room for them.
  */
-static inline bool put_field(const struct iso_dialect *dialect, const struct op *op,
-                             const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
-                             uint32_t *at_inout, bytes16 *bad, uint32_t *doubt)
+INLINE bool put_field(const struct iso_dialect *dialect, const struct op *op,
+                      const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
+                      uint32_t *at_inout, bytes16 *bad, uint32_t *doubt)
 {
     uint32_t at = *at_inout, count = value->size, size = value->size;
     const uint8_t *data = value->data;
     if (op->kind == OP_SIGNED)
-        return put_signed(dialect, op, value, buffer, buffer_size, at_inout, bad, doubt);
+        return put_signed(dialect, op, value, buffer, buffer_size, at_inout, doubt);
     if (value->form == ISO_FORM_WIRE) {
         count = value->count;
         if (size != (op->kind == OP_PACKED ? (count + 1) / 2 : count))

@@ -1,5 +1,5 @@
 /* compile.c - nodes to ops: what the straight line of parse.c and build.c can do by itself. */
-#include "iso8583/program.h"
+#include "iso8583/line.h"
 
 /* A class of ASCII characters as at most three ways to be right; see struct range. An EBCDIC class
  * other than digits has too many holes and goes to the interpreter. */
@@ -25,15 +25,8 @@ static void compile_op(const struct iso_node *node, struct op *op);
 void compile_ops(struct iso_dialect *dialect)
 {
     for (uint32_t i = 0; i < countof(known_ranges); i++) {
-        const struct range *range = &known_ranges[i].range;
-        struct range_vectors *vectors = &dialect->ranges[i];
-        dialect->ranges_plain[i] = *range;
-        memset(&vectors->low, range->low, 16);
-        memset(&vectors->span, range->span, 16);
-        memset(&vectors->low_folded, range->low_folded, 16);
-        memset(&vectors->span_folded, range->span_folded, 16);
-        memset(&vectors->extra, range->extra, 16);
-        memset(&vectors->fold, range->fold, 16);
+        dialect->ranges_plain[i] = known_ranges[i].range;
+        range_expand(&known_ranges[i].range, &dialect->ranges[i]);
     }
     dialect->check_long = long_is_wide() ? check_long_wide : check_long_plain;
     dialect->copy_long = long_is_wide() ? copy_long_wide : copy_long_plain;

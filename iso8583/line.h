@@ -42,6 +42,16 @@ static inline bytes16 line_load(const uint8_t *data, uint32_t data_size, uint32_
     return x;
 }
 
+static inline void range_expand(const struct range *range, struct range_vectors *vectors)
+{
+    memset(&vectors->low, range->low, 16);
+    memset(&vectors->span, range->span, 16);
+    memset(&vectors->low_folded, range->low_folded, 16);
+    memset(&vectors->span_folded, range->span_folded, 16);
+    memset(&vectors->extra, range->extra, 16);
+    memset(&vectors->fold, range->fold, 16);
+}
+
 /* FF where a byte is outside the range. */
 static inline bytes16 line_wrong(const struct range_vectors *range, bytes16 x)
 {

@@ -91,14 +91,14 @@ static inline uint32_t take_length(const struct op *op, const uint8_t *p, uint32
         d = p[3] - zero;
         *doubt |= d > 9;
         return a * 10 + d;
-    case ISO_LEN_PACKED:
-        *doubt |= (uint32_t)(a >> 4 > 9) | (uint32_t)((a & 15) > 9);
-        a = (a >> 4) * 10 + (a & 15);
+    case ISO_LEN_PACKED: /* a byte of two digits stands for itself less 6 for each ten */
+        *doubt |= (uint32_t)(a > 0x99) | (uint32_t)((a & 15) > 9);
+        a -= 6 * (a >> 4);
         if (op->prefix == 1)
             return a;
         b = p[1];
-        *doubt |= (uint32_t)(b >> 4 > 9) | (uint32_t)((b & 15) > 9);
-        return a * 100 + (b >> 4) * 10 + (b & 15);
+        *doubt |= (uint32_t)(b > 0x99) | (uint32_t)((b & 15) > 9);
+        return a * 100 + b - 6 * (b >> 4);
     default: /* ISO_LEN_BINARY; compile.c makes no other */
         return op->prefix == 1 ? a : a << 8 | p[1];
     }
