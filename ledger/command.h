@@ -6,8 +6,8 @@
  * that only admission can be refused. Facts only: no PAN, PIN, CVV, track or key is in here (the
  * PAN of a forwarded message is sealed, hsm/seal.h).
  *
- * All structs are packed by hand, little endian, static-asserted; keys are 128-bit hashes made by the
- * worker under the data directory's hash key, so they are the same after a restart. */
+ * All structs are packed by hand, little endian, static-asserted; keys are 128-bit hashes made by
+ * the worker under the data directory's hash key, so they are the same after a restart. */
 #ifndef LEDGER_COMMAND_H
 #define LEDGER_COMMAND_H
 
@@ -48,14 +48,15 @@ enum ledger_finding {
 };
 
 enum ledger_check { /* answers of the HSM; never fail open: no definite answer is UNAVAILABLE */
-    LEDGER_CHECK_NONE, /* not asked for by the message */
-    LEDGER_CHECK_OK,
-    LEDGER_CHECK_WRONG,
-    LEDGER_CHECK_MALFORMED,   /* PIN only: the block holds no PIN for this PAN: 55, no try, alarm */
-    LEDGER_CHECK_UNAVAILABLE, /* 96 in the place of 55, 82 */
+                    LEDGER_CHECK_NONE, /* not asked for by the message */
+                    LEDGER_CHECK_OK,
+                    LEDGER_CHECK_WRONG,
+                    LEDGER_CHECK_MALFORMED, /* PIN only: the block holds no PIN for this PAN: 55, no
+                                               try, alarm */
+                    LEDGER_CHECK_UNAVAILABLE, /* 96 in the place of 55, 82 */
 };
 
-struct ledger_count { /* one sliding counter that this transaction counts in (rules/) */
+struct ledger_count {     /* one sliding counter that this transaction counts in (rules/) */
     uint64_t declaration; /* hash of the counter's declaration */
     uint64_t key;         /* hash of its key values */
     uint32_t max;         /* refuse (65) when the value after this one exceeds it; 0 = only count */
@@ -67,14 +68,14 @@ struct ledger_count { /* one sliding counter that this transaction counts in (ru
 #define LEDGER_ACCOUNT_NAME_BYTES 28u /* DE102, DE103: ans..28; padded with NULs or blanks */
 
 enum ledger_request_flag {
-    LEDGER_REQUEST_REPEAT = 1u << 0,     /* MTI x..1: a repeat by its own word */
-    LEDGER_REQUEST_HAS_RRN = 1u << 1,    /* DE37 was sent; else `rrn` is the one we propose */
-    LEDGER_REQUEST_HAS_DE90 = 1u << 2,   /* and not all zeros */
+    LEDGER_REQUEST_REPEAT = 1u << 0,      /* MTI x..1: a repeat by its own word */
+    LEDGER_REQUEST_HAS_RRN = 1u << 1,     /* DE37 was sent; else `rrn` is the one we propose */
+    LEDGER_REQUEST_HAS_DE90 = 1u << 2,    /* and not all zeros */
     LEDGER_REQUEST_HAS_REMAINS = 1u << 3, /* DE95 */
-    LEDGER_REQUEST_PARTIAL = 1u << 4,    /* DE48.61 = 1: partial approval accepted */
-    LEDGER_REQUEST_ASKS_CVV2 = 1u << 5,  /* DE48.92 present: the answer carries DE48.87 */
-    LEDGER_REQUEST_IS_ADVICE = 1u << 6,  /* third MTI digit 2: 0420 as against 0400 */
-    LEDGER_REQUEST_ON_US = 1u << 7,      /* our issuer BIN */
+    LEDGER_REQUEST_PARTIAL = 1u << 4,     /* DE48.61 = 1: partial approval accepted */
+    LEDGER_REQUEST_ASKS_CVV2 = 1u << 5,   /* DE48.92 present: the answer carries DE48.87 */
+    LEDGER_REQUEST_IS_ADVICE = 1u << 6,   /* third MTI digit 2: 0420 as against 0400 */
+    LEDGER_REQUEST_ON_US = 1u << 7,       /* our issuer BIN */
     LEDGER_REQUEST_HAS_DE38 = 1u << 8,
     LEDGER_REQUEST_HAS_EXPIRY = 1u << 9, /* DE14 or that of DE35 */
     LEDGER_REQUEST_VERIFY = 1u << 10,    /* DE4 0 and DE25 51: account verification */
@@ -89,22 +90,23 @@ struct ledger_request {
     struct hash128 original_key; /* HAS_DE90: as self_key, with class, STAN, DE32 from DE90 */
     struct ledger_card_key card;
     int64_t amount_minor;
-    int64_t remains_minor;  /* DE95 positions 1-12 */
-    uint64_t de7;           /* ten digits as a number */
-    uint64_t original_de7;  /* of DE90 */
-    uint64_t local_time;    /* DE13 + DE12 as a number, 0 = absent */
-    uint64_t de32;          /* as a number */
+    int64_t remains_minor; /* DE95 positions 1-12 */
+    uint64_t de7;          /* ten digits as a number */
+    uint64_t original_de7; /* of DE90 */
+    uint64_t local_time;   /* DE13 + DE12 as a number, 0 = absent */
+    uint64_t de32;         /* as a number */
     uint32_t stan;
     uint32_t original_stan;
-    uint32_t de3;           /* six digits as a number */
-    uint32_t flags;         /* enum ledger_request_flag */
-    uint32_t findings;      /* enum ledger_finding */
-    uint32_t card_version;  /* of the ref.mdb record the worker used; 0 = it has none, UINT32_MAX = not needed */
-    uint64_t ref_batch;     /* the worker's ref snapshot */
-    uint64_t ruleset;       /* first 8 bytes of its hash */
-    uint16_t party;         /* index of conf/parties.yaml */
-    uint16_t currency;      /* DE49, ISO 4217 numeric */
-    uint16_t expiry;        /* YYMM */
+    uint32_t de3;          /* six digits as a number */
+    uint32_t flags;        /* enum ledger_request_flag */
+    uint32_t findings;     /* enum ledger_finding */
+    uint32_t card_version; /* of the ref.mdb record the worker used; 0 = it has none, UINT32_MAX =
+                              not needed */
+    uint64_t ref_batch;    /* the worker's ref snapshot */
+    uint64_t ruleset;      /* first 8 bytes of its hash */
+    uint16_t party;        /* index of conf/parties.yaml */
+    uint16_t currency;     /* DE49, ISO 4217 numeric */
+    uint16_t expiry;       /* YYMM */
     uint16_t mcc;
     uint16_t entry_mode;    /* DE22 */
     uint16_t mti;           /* as a number: 100, 101, 120 … */
@@ -117,17 +119,18 @@ struct ledger_request {
     uint8_t terminal[8];
     uint8_t merchant[15];
     uint8_t de38[6];
-    uint8_t de39[2];        /* of an advice; "00" when absent */
-    uint8_t pan_first6_last4[10]; /* for people; digits */
+    uint8_t de39[2];                                /* of an advice; "00" when absent */
+    uint8_t pan_first6_last4[10];                   /* for people; digits */
     uint8_t transfer_to[LEDGER_ACCOUNT_NAME_BYTES]; /* DE103, space padded */
-    uint8_t routes_count;   /* forwarded: endpoints in order */
+    uint8_t routes_count;                           /* forwarded: endpoints in order */
     uint8_t routes[LIMIT_ROUTES_MAX];
     uint8_t counts_count;
     struct ledger_count counts[LIMIT_COUNTS_PER_TXN_MAX];
 };
 
 /* What is needed to say the message again to a counterparty (advice, reversal): fields but DE2 and
- * everything sensitive, as {DE u8, size u8, canonical bytes}…, and the PAN sealed by the data key. */
+ * everything sensitive, each as {DE u8, size u8, canonical bytes}; the PAN sealed by the data key.
+ */
 #define LEDGER_RELAY_BYTES_MAX 640u
 struct ledger_relay {
     uint8_t pan_sealed[48]; /* hsm/seal.h: nonce 12, ciphertext 20, tag 16 */
@@ -136,10 +139,10 @@ struct ledger_relay {
 };
 
 struct ledger_command { /* header of every command record */
-    uint32_t size;       /* of the whole record */
-    uint16_t kind;       /* enum ledger_command_kind */
-    uint16_t sender;     /* index of the command ring: worker, or LEDGER_SENDER_CONTROL */
-    uint32_t slot;       /* returned in the verdict: the sender's slot and generation */
+    uint32_t size;      /* of the whole record */
+    uint16_t kind;      /* enum ledger_command_kind */
+    uint16_t sender;    /* index of the command ring: worker, or LEDGER_SENDER_CONTROL */
+    uint32_t slot;      /* returned in the verdict: the sender's slot and generation */
     uint32_t generation;
     int64_t received_ns; /* boot time at which the message's last byte arrived */
 };
@@ -147,7 +150,8 @@ struct ledger_command { /* header of every command record */
 struct ledger_command_request { /* AUTH, INTENT, ADVICE, REVERSAL */
     struct ledger_command header;
     struct ledger_request request;
-    struct ledger_relay relay; /* INTENT, and ADVICE or REVERSAL of a forwarded card; cut at its size */
+    struct ledger_relay
+        relay; /* INTENT, and ADVICE or REVERSAL of a forwarded card; cut at its size */
 };
 
 enum ledger_outcome {
@@ -159,9 +163,9 @@ enum ledger_outcome {
 
 struct ledger_command_outcome { /* OUTCOME, TIMEOUT */
     struct ledger_command header;
-    uint64_t txn;     /* transaction id of the verdict FORWARD */
+    uint64_t txn; /* transaction id of the verdict FORWARD */
     uint8_t attempt;
-    uint8_t outcome;  /* enum ledger_outcome; not looked at in TIMEOUT */
+    uint8_t outcome; /* enum ledger_outcome; not looked at in TIMEOUT */
     uint8_t de39[2];
     uint8_t de38[6];
     uint8_t has_de38;
@@ -171,19 +175,20 @@ struct ledger_command_outcome { /* OUTCOME, TIMEOUT */
 
 struct ledger_command_saf { /* PULL, RESOLVED */
     struct ledger_command header;
-    uint64_t item;    /* RESOLVED; PULL: 0, or the item whose acknowledgement did not come: it goes back */
+    uint64_t
+        item; /* RESOLVED; PULL: 0, or the item whose acknowledgement did not come: it goes back */
     uint16_t endpoint;
-    uint8_t de39[2];  /* RESOLVED: of the acknowledgement */
+    uint8_t de39[2]; /* RESOLVED: of the acknowledgement */
     uint32_t reserved;
 };
 
 enum ledger_status { /* of accounts and cards */
-    LEDGER_STATUS_OPEN,
-    LEDGER_STATUS_FROZEN, /* account */
-    LEDGER_STATUS_CLOSED, /* account; card: cancelled */
-    LEDGER_STATUS_BLOCKED, /* card: 62 */
-    LEDGER_STATUS_LOST,    /* card: 41 */
-    LEDGER_STATUS_STOLEN,  /* card: 43 */
+                     LEDGER_STATUS_OPEN,
+                     LEDGER_STATUS_FROZEN,  /* account */
+                     LEDGER_STATUS_CLOSED,  /* account; card: cancelled */
+                     LEDGER_STATUS_BLOCKED, /* card: 62 */
+                     LEDGER_STATUS_LOST,    /* card: 41 */
+                     LEDGER_STATUS_STOLEN,  /* card: 43 */
 };
 
 struct ledger_command_account { /* ACCOUNT_CREATE, ACCOUNT_MOVE, ACCOUNT_STATUS */
@@ -193,7 +198,7 @@ struct ledger_command_account { /* ACCOUNT_CREATE, ACCOUNT_MOVE, ACCOUNT_STATUS 
     uint8_t is_house; /* may go below zero */
     uint8_t status;
     int64_t credit_line_minor;
-    int64_t amount_minor; /* MOVE: > 0 credits the account, < 0 debits it */
+    int64_t amount_minor;                       /* MOVE: > 0 credits the account, < 0 debits it */
     uint8_t counter[LEDGER_ACCOUNT_NAME_BYTES]; /* MOVE: the house account of the other leg */
     uint32_t uid;
 };
@@ -225,7 +230,7 @@ struct ledger_command_list { /* LIST_CHANGE */
 
 struct ledger_command_text { /* RULESET, CONTROL, EXCEPTION_RESOLVE */
     struct ledger_command header;
-    uint64_t id;     /* ruleset hash, exception id */
+    uint64_t id; /* ruleset hash, exception id */
     uint32_t uid;
     uint16_t text_size;
     uint8_t text[256];
@@ -238,11 +243,12 @@ enum ledger_query {
     LEDGER_QUERY_CARD,
     LEDGER_QUERY_EXCEPTIONS,
     LEDGER_QUERY_SAF,
-    LEDGER_QUERY_TXN,       /* by id, or by rrn: from cursor */
-    LEDGER_QUERY_TOTALS,    /* a row a currency: the trial balance */
-    LEDGER_QUERY_STATUS,    /* counts, batch, money in doubt; cursor 1: the digest too, which takes time */
-    LEDGER_QUERY_COUNTER,   /* declaration and key */
-    LEDGER_QUERY_VERIFY,    /* recomputes sums over all accounts, holds and open transactions */
+    LEDGER_QUERY_TXN,     /* by id, or by rrn: from cursor */
+    LEDGER_QUERY_TOTALS,  /* a row a currency: the trial balance */
+    LEDGER_QUERY_STATUS,  /* counts, batch, money in doubt; cursor 1: the digest too, which takes
+                             time */
+    LEDGER_QUERY_COUNTER, /* declaration and key */
+    LEDGER_QUERY_VERIFY,  /* recomputes sums over all accounts, holds and open transactions */
 };
 struct ledger_command_query {
     struct ledger_command header;
@@ -261,36 +267,36 @@ struct ledger_command_query {
 /* ---- verdicts ------------------------------------------------------------------------------ */
 
 enum ledger_verdict_kind {
-    LEDGER_VERDICT_REPLY,    /* final: answer from `reply` */
-    LEDGER_VERDICT_SILENT,   /* final: nobody is to be answered (reversed while out at the scheme) */
-    LEDGER_VERDICT_FORWARD,  /* INTENT or next attempt is durable: send it as `forward` says */
-    LEDGER_VERDICT_STALE,    /* the worker's ref snapshot is too old: renew and repeat the step once */
-    LEDGER_VERDICT_BUSY,     /* a table is full or the journal is slow: answer 91 BUSY, not stored */
+    LEDGER_VERDICT_REPLY,   /* final: answer from `reply` */
+    LEDGER_VERDICT_SILENT,  /* final: nobody is to be answered (reversed while out at the scheme) */
+    LEDGER_VERDICT_FORWARD, /* INTENT or next attempt is durable: send it as `forward` says */
+    LEDGER_VERDICT_STALE, /* the worker's ref snapshot is too old: renew and repeat the step once */
+    LEDGER_VERDICT_BUSY,  /* a table is full or the journal is slow: answer 91 BUSY, not stored */
     LEDGER_VERDICT_SAF_ITEM, /* answer to PULL */
     LEDGER_VERDICT_SAF_NONE,
-    LEDGER_VERDICT_DONE,     /* admin, RESOLVED: durable */
-    LEDGER_VERDICT_REFUSED,  /* admin: `refusal` says why; nothing changed */
-    LEDGER_VERDICT_ROWS,     /* QUERY: rows follow; `cursor` 0 = last */
+    LEDGER_VERDICT_DONE,    /* admin, RESOLVED: durable */
+    LEDGER_VERDICT_REFUSED, /* admin: `refusal` says why; nothing changed */
+    LEDGER_VERDICT_ROWS,    /* QUERY: rows follow; `cursor` 0 = last */
 };
 
 enum ledger_de54 { LEDGER_DE54_NONE, LEDGER_DE54_BALANCE, LEDGER_DE54_PARTIAL };
 
 /* The reply delta: response fields that are not echoes (design rule 4). */
 struct ledger_reply {
-    int64_t amount_minor;    /* DE4 when has_amount (partial approval) */
-    int64_t ledger_minor;    /* DE54 BALANCE */
-    int64_t available_minor; /* DE54 BALANCE; PARTIAL: the amount originally asked for */
+    int64_t amount_minor;     /* DE4 when has_amount (partial approval) */
+    int64_t ledger_minor;     /* DE54 BALANCE */
+    int64_t available_minor;  /* DE54 BALANCE; PARTIAL: the amount originally asked for */
     uint16_t settlement_date; /* DE15 MMDD as a number; 0 = not in the answer */
     uint16_t currency;
     uint8_t de39[2];
-    uint8_t de38[6];         /* has_de38 */
-    uint8_t rrn[12];         /* DE37 that we assigned: has_rrn */
+    uint8_t de38[6]; /* has_de38 */
+    uint8_t rrn[12]; /* DE37 that we assigned: has_rrn */
     uint8_t de44[25];
     uint8_t de44_size;
     uint8_t has_amount, has_de38, has_rrn;
-    uint8_t cvv2_result;     /* 'M', 'N', 'P' or 0 */
-    uint8_t de54;            /* enum ledger_de54 */
-    uint8_t is_replay;       /* from the stored decision */
+    uint8_t cvv2_result; /* 'M', 'N', 'P' or 0 */
+    uint8_t de54;        /* enum ledger_de54 */
+    uint8_t is_replay;   /* from the stored decision */
     uint8_t reserved[2];
 };
 
@@ -307,15 +313,15 @@ struct ledger_forward {
 struct ledger_saf_item {
     uint64_t item;
     uint64_t txn;
-    uint64_t de7;            /* of this message; the same in every repetition */
-    uint64_t original_de7;   /* DE90 of a reversal: the forwarded leg's values */
+    uint64_t de7;          /* of this message; the same in every repetition */
+    uint64_t original_de7; /* DE90 of a reversal: the forwarded leg's values */
     uint64_t original_de32;
     int64_t amount_minor;
-    int64_t remains_minor;   /* DE95 when has_remains */
+    int64_t remains_minor; /* DE95 when has_remains */
     uint32_t stan;
     uint32_t original_stan;
-    uint32_t sends_count;    /* 1 = first time: x420; above: x421 */
-    uint16_t mti;            /* 420, 120, 220: of the first send */
+    uint32_t sends_count; /* 1 = first time: x420; above: x421 */
+    uint16_t mti;         /* 420, 120, 220: of the first send */
     uint16_t original_mti;
     uint16_t endpoint;
     uint8_t has_remains;
@@ -326,11 +332,11 @@ struct ledger_saf_item {
 
 struct ledger_verdict { /* header of every verdict record */
     uint32_t size;
-    uint16_t kind; /* enum ledger_verdict_kind */
+    uint16_t kind;    /* enum ledger_verdict_kind */
     uint16_t command; /* enum ledger_command_kind that it answers */
     uint32_t slot, generation;
     uint64_t txn;
-    uint64_t batch; /* journal batch that made it durable */
+    uint64_t batch;  /* journal batch that made it durable */
     uint16_t reason; /* enum ledger_reason (reason.def): why, for the log and the table */
     uint16_t reserved[3];
 };
@@ -369,12 +375,12 @@ struct ledger_row_card {
     uint8_t reserved[6];
 };
 enum ledger_exception { /* ringctl exceptions list: kind */
-    LEDGER_EXCEPTION_FORCED,
-    LEDGER_EXCEPTION_OVER_HOLD,
-    LEDGER_EXCEPTION_BELOW_ZERO,
-    LEDGER_EXCEPTION_NOT_BOOKED,
-    LEDGER_EXCEPTION_UNMATCHED,
-    LEDGER_EXCEPTION_COMPLETED,
+                        LEDGER_EXCEPTION_FORCED,
+                        LEDGER_EXCEPTION_OVER_HOLD,
+                        LEDGER_EXCEPTION_BELOW_ZERO,
+                        LEDGER_EXCEPTION_NOT_BOOKED,
+                        LEDGER_EXCEPTION_UNMATCHED,
+                        LEDGER_EXCEPTION_COMPLETED,
 };
 struct ledger_row_exception {
     uint64_t id, txn;
@@ -419,7 +425,7 @@ struct ledger_row_counter {
     uint32_t window_s;
 };
 struct ledger_row_verify { /* with is_ok of the verdict */
-    char text[96]; /* the first thing that does not fit; "" when all is well */
+    char text[96];         /* the first thing that does not fit; "" when all is well */
     uint64_t accounts_count, holds_count, reserved_count, open_count;
 };
 struct ledger_row_totals {
@@ -435,11 +441,12 @@ struct ledger_row_status {
 };
 struct ledger_verdict_rows {
     struct ledger_verdict header;
-    uint64_t cursor; /* give it in the next QUERY; 0 = that was all; rows may be none and yet not all */
+    uint64_t
+        cursor; /* give it in the next QUERY; 0 = that was all; rows may be none and yet not all */
     uint32_t rows_count;
     uint16_t row_size;
-    uint8_t query; /* enum ledger_query */
-    uint8_t is_ok; /* VERIFY */
+    uint8_t query;  /* enum ledger_query */
+    uint8_t is_ok;  /* VERIFY */
     uint8_t rows[]; /* rows_count * row_size */
 };
 

@@ -22,7 +22,7 @@
 #define FOLLOWER_STATE_RECORDS    65536u
 #define FOLLOWER_ARCHIVE_EVERY_NS (200 * NS_PER_MS)
 #define FOLLOWER_RETRY_NS         NS_PER_S
-#define FOLLOWER_POLL_NS          (5 * NS_PER_MS) /* while batches come: no bell per batch is needed */
+#define FOLLOWER_POLL_NS          (5 * NS_PER_MS) /* while batches come: no bell per batch */
 
 enum follower_kind { FOLLOWER_REF, FOLLOWER_STATE, FOLLOWER_ARCHIVE, FOLLOWERS_COUNT };
 

@@ -23,8 +23,8 @@ struct ledger_options {
     struct ledger_limits limits;
     uint64_t segment_bytes;
     uint32_t segments_count;
-    int64_t replay_keep_ns;      /* 48 h */
-    uint16_t senders_count;      /* workers + control */
+    int64_t replay_keep_ns; /* 48 h */
+    uint16_t senders_count; /* workers + control */
     uint16_t endpoints_count;
     uint16_t parties_count;
     struct {
@@ -32,9 +32,9 @@ struct ledger_options {
     } parties[LIMIT_PARTIES_MAX];
     struct ledger_endpoint {
         uint8_t settlement_account[LEDGER_ACCOUNT_NAME_BYTES]; /* "settlement/demo-a" */
-        uint16_t reversal_mti;        /* 420 or 400: adapters' row */
-        uint8_t silence;              /* enum ledger_silence */
-        uint8_t next_attempt_after;   /* bit set: not sent 1, technical 2, silence 4 */
+        uint16_t reversal_mti;                                 /* 420 or 400: adapters' row */
+        uint8_t silence;                                       /* enum ledger_silence */
+        uint8_t next_attempt_after; /* bit set: not sent 1, technical 2, silence 4 */
     } endpoints[LIMIT_ENDPOINTS_MAX];
 };
 enum ledger_silence { LEDGER_SILENCE_REVERSAL, LEDGER_SILENCE_REPEAT, LEDGER_SILENCE_QUERY };
@@ -43,7 +43,8 @@ enum ledger_silence { LEDGER_SILENCE_REVERSAL, LEDGER_SILENCE_REPEAT, LEDGER_SIL
  * which then PULLs. The shard rings the bell of `bells[endpoint]` when it goes from 0. */
 struct ledger_board {
     _Atomic uint32_t saf_waiting[LIMIT_ENDPOINTS_MAX];
-    _Atomic int64_t oldest_write_ns; /* boot time at which the journal write in flight began; 0 = none */
+    _Atomic int64_t
+        oldest_write_ns; /* boot time at which the journal write in flight began; 0 = none */
     _Atomic uint64_t durable_batch;
     _Atomic uint64_t ref_batch; /* how far the ref follower is */
     _Atomic uint32_t busy;      /* replay table full, journal full: shed new requests */
@@ -52,11 +53,11 @@ struct ledger_board {
     } ref_renewed[LIMIT_WORKERS_MAX];
 };
 
-struct ledger_port { /* a sender's two rings; owned by the ledger, made at start */
+struct ledger_port {       /* a sender's two rings; owned by the ledger, made at start */
     struct ring *commands; /* sender produces */
     struct ring *verdicts; /* shard produces; holds a verdict for every credit */
     uint32_t credits;
-    struct bell *bell;     /* of the sender's thread: rung once per durable batch */
+    struct bell *bell; /* of the sender's thread: rung once per durable batch */
 };
 
 struct ledger; /* everything of one shard hangs off it */
@@ -64,7 +65,7 @@ struct ledger; /* everything of one shard hangs off it */
 size_t ledger_bytes(const struct ledger_options *options); /* for --check */
 struct state_store;
 struct followers;
-struct ledger_stores { /* where it is kept; the caller's, and outlive the ledger */
+struct ledger_stores {         /* where it is kept; the caller's, and outlive the ledger */
     struct disk *disk;         /* journal segments and archive */
     struct state_store *state; /* checkpoint */
     struct ledger_ref *ref;    /* what the workers read */

@@ -79,7 +79,8 @@ static void plan(struct daemon *daemon)
     }
     thread_add(&with_shard->thread, ledger_agent(daemon->ledger));
     /* Measured by `ringbench journal`: on a busy machine a synced write through the ring ends in a
-     * kernel worker that waits its turn (p50 1 to 4 ms); a thread that blocks in pwrite does not. */
+     * kernel worker that waits its turn (p50 1 to 4 ms); a thread that blocks in pwrite does not.
+     */
     with_shard->writes_by_thread = true;
     daemon->shard_bell = &with_shard->thread.bell;
     for (uint32_t i = 0; i < daemon->endpoints_count; i++) {
