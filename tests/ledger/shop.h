@@ -43,6 +43,8 @@ void shop_run(struct shop *shop, const char *script);
 /* Replays everything into a second state and compares. */
 void shop_replay(struct shop *shop);
 void shop_close(struct shop *shop);
+/* Opens, runs, replays, closes. */
+void shop_story(const char *name, const char *script);
 
 /* One command: plan, pack, check, apply, verify. The verdict is in shop->plan. */
 void shop_do(struct shop *shop, const void *command, uint32_t size);
