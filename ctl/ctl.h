@@ -19,6 +19,9 @@ int ctl_ask(const char *words, const char *arguments, const char *options, const
 /* Prints rows: a JSON object a line with --json, one row as a list, several as a table. */
 void ctl_print_rows(const json_t *rows);
 
+/* `words` ("ledger verify") with --data DIR: on the files of a daemon that is down; ledger_data.c. */
+int ctl_ledger_data(const char *words, int argc, char **argv);
+
 /* A PAN from standard input, without its line end. False: it has said why. */
 NODISCARD bool ctl_read_pan(char *out, size_t out_size);
 

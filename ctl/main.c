@@ -78,6 +78,13 @@ static int run(const struct command *command, int words_count, int argc, char **
     for (int i = words_count; i < argc; i++) {
         wants_help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     }
+    bool on_files = false; /* "ledger verify --data DIR" */
+    for (int i = words_count; i < argc; i++) {
+        on_files |= strcmp(argv[i], "--data") == 0;
+    }
+    if (on_files && !wants_help && strncmp(command->words, "ledger ", 7) == 0) {
+        return ctl_ledger_data(command->words, argc - words_count, argv + words_count);
+    }
     if (command->run == NULL) {
         return ctl_ask(command->words, command->arguments, command->options, command->help,
                        wants_help ? -1 : argc - words_count, argv + words_count);

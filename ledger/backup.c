@@ -117,11 +117,15 @@ static bool marks_of(const struct backup_place *place, struct store_mark *mark, 
     return true;
 }
 
+/* Files of a ledger; others (lock, configuration, token) may be there. */
 static void count_file(void *context, const char *name, uint64_t bytes)
 {
-    (void)name;
+    static const char *const parts[] = {"journal-", "archive/", "state.mdb", "ref.mdb",
+                                        HASH_KEY_FILE};
     (void)bytes;
-    ++*(uint32_t *)context;
+    for (uint32_t i = 0; i < countof(parts); i++) {
+        *(uint32_t *)context += strncmp(name, parts[i], strlen(parts[i])) == 0;
+    }
 }
 
 static bool is_empty(const struct backup_place *place, char *text, size_t text_size)
@@ -129,7 +133,7 @@ static bool is_empty(const struct backup_place *place, char *text, size_t text_s
     uint32_t count = 0;
     enum io_err err = place->disk->ops->each(place->disk, count_file, &count);
     return (err == IO_OK && count == 0) ||
-           refuse(text, text_size, "the target is not an empty folder: nothing is overwritten");
+           refuse(text, text_size, "a ledger is there already: nothing is overwritten");
 }
 
 bool ledger_backup(const struct backup_place *from, const struct backup_place *to,

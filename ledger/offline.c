@@ -7,6 +7,13 @@
 
 static const struct clock no_clock; /* nothing is written */
 
+/* As ledger_open(): replays are rows of transactions. */
+static struct ledger_state *create(struct ledger_limits limits)
+{
+    limits.txns_max = limits.replays_max > limits.txns_max ? limits.replays_max : limits.txns_max;
+    return ledger_state_create(&limits, 0);
+}
+
 /* ---- the journal as it lies there
  * ---------------------------------------------------------------- */
 
@@ -62,7 +69,7 @@ bool ledger_offline_load(struct disk *disk, struct state_store *store,
     if (journal == NULL) {
         return false;
     }
-    offline->state = ledger_state_create(limits, 0);
+    offline->state = create(*limits);
     bool ok = load(offline->state, journal, disk, store, &offline->recovered, text, text_size);
     journal_close(journal);
     return ok;
@@ -184,7 +191,7 @@ void ledger_offline_verify(struct disk *disk, struct state_store *store,
         return;
     }
     struct ledger_recovered recovered;
-    struct rebuild rebuild = {.state = ledger_state_create(limits, 0), .verified = verified};
+    struct rebuild rebuild = {.state = create(*limits), .verified = verified};
     bool ok = load(rebuild.state, journal, disk, store, &recovered, verified->text,
                    sizeof verified->text);
     verified->batch = recovered.journal.batch;
