@@ -67,6 +67,7 @@ static bool open_disk(struct place *place, const char *data, const char *journal
     (void)snprintf(place->data, sizeof place->data, "%s", data);
     (void)snprintf(place->state_path, sizeof place->state_path, "%s/state.mdb", place->data);
     (void)snprintf(place->ref_path, sizeof place->ref_path, "%s/ref.mdb", place->data);
+    (void)mkdir(data, 0700); /* a restore makes it; what it cannot make, the next line says */
     place->disk = disk_directory(journal, &err);
     if (place->disk == NULL) {
         (void)fprintf(stderr, "ringctl: %s: %s\n", journal, io_err_text(-(int32_t)err));
@@ -77,7 +78,6 @@ static bool open_disk(struct place *place, const char *data, const char *journal
 static bool take_lock(struct place *place)
 {
     char path[CONF_PATH_BYTES + 16];
-    (void)mkdir(place->data, 0700);
     (void)snprintf(path, sizeof path, "%s/lock", place->data);
     place->lock_file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (place->lock_file < 0 || flock(place->lock_file, LOCK_EX | LOCK_NB) != 0) {

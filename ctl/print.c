@@ -71,6 +71,16 @@ static int width_of(const char *text)
     return width;
 }
 
+static bool is_among(const char *const *keys, uint32_t count, const char *key)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(keys[i], key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_table(const json_t *rows)
 {
     const char *keys[COLUMNS_MAX];
@@ -78,11 +88,13 @@ static void print_table(const json_t *rows)
     uint32_t count = 0;
     const char *key;
     json_t *value;
-    json_object_foreach(json_array_get(rows, 0), key, value)
-    {
-        if (count < COLUMNS_MAX) {
-            widths[count] = (int)strlen(key);
-            keys[count++] = key;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_object_foreach(json_array_get(rows, i), key, value)
+        {
+            if (count < COLUMNS_MAX && !is_among(keys, count, key)) {
+                widths[count] = (int)strlen(key);
+                keys[count++] = key;
+            }
         }
     }
     char cell[CELL_BYTES];

@@ -255,3 +255,31 @@ enum control_exit control_route_trace(struct control_request *request)
                           (outcome.findings & RULE_FOUND_OVER_AMOUNT) != 0));
     return CONTROL_DONE;
 }
+
+/* ---- followers -------------------------------------------------------------------------------
+ */
+
+static enum control_exit follower_pause(struct control_request *request, bool paused)
+{
+    static const char *const names[FOLLOWERS_COUNT] = {
+        [FOLLOWER_REF] = "ref", [FOLLOWER_STATE] = "state", [FOLLOWER_ARCHIVE] = "archive"};
+    const char *name = json_string_value(json_object_get(request->args, "follower"));
+    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
+        if (name != NULL && strcmp(names[kind], name) == 0) {
+            followers_pause(ledger_followers(request->daemon->ledger), (enum follower_kind)kind,
+                            paused);
+            return CONTROL_DONE;
+        }
+    }
+    return control_error(request, "usage", "give follower: ref, state or archive");
+}
+
+enum control_exit control_follower_pause(struct control_request *request)
+{
+    return follower_pause(request, true);
+}
+
+enum control_exit control_follower_resume(struct control_request *request)
+{
+    return follower_pause(request, false);
+}
