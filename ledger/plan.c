@@ -101,7 +101,7 @@ static void decide(struct ledger_plan *plan, const struct ledger_command *comman
         break;
     case LEDGER_QUERY:
     case LEDGER_COMMANDS_COUNT:
-        must(!"a query changes nothing and is not planned");
+        must(false); /* a query changes nothing and is not planned */
     }
 }
 

@@ -378,11 +378,26 @@ enum ledger_reason plan_decide(struct decision *decision)
 
 /* ---- counters -------------------------------------------------------------------------------- */
 
+/* The same counter twice in one request counts once. */
+static bool is_counted(const struct ledger_request *request, uint32_t at)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (request->counts[i].declaration == request->counts[at].declaration &&
+            request->counts[i].key == request->counts[at].key) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void plan_count(struct ledger_plan *plan, struct ledger_txn *txn,
                 const struct ledger_request *request)
 {
     for (uint32_t i = 0; i < request->counts_count && i < countof(txn->counts); i++) {
         const struct ledger_count *count = &request->counts[i];
+        if (is_counted(request, i)) {
+            continue;
+        }
         uint32_t row = ledger_counter_find(plan->state, count->declaration, count->key);
         struct ledger_counter *counter;
         if (row != 0) {

@@ -336,7 +336,7 @@ static uint16_t row_bytes(enum ledger_query query)
     case LEDGER_QUERY_VERIFY:
         return sizeof(struct ledger_row_verify);
     }
-    must(!"a query has a row");
+    must(false); /* a query has a row */
     return 0;
 }
 

@@ -235,7 +235,7 @@ static uint32_t command_bytes(enum ledger_command_kind kind)
     case LEDGER_COMMANDS_COUNT:
         break;
     }
-    must(!"a command of the table");
+    must(false); /* a command of the table */
     return 0;
 }
 

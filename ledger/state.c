@@ -7,7 +7,7 @@
 #include "base/mem.h"
 #include <stdio.h>
 
-static uint32_t capacity(const struct ledger_limits *limits, uint16_t table)
+static uint32_t capacity(const struct ledger_limits *limits, uint32_t table)
 {
     switch ((enum ledger_table)table) {
 #define TABLE(name, type, rows, help)                                                              \
@@ -51,8 +51,8 @@ static size_t derived_bytes(const struct ledger_limits *limits)
 size_t ledger_state_bytes(const struct ledger_limits *limits)
 {
     size_t bytes = sizeof(struct ledger_state) + derived_bytes(limits);
-    for (uint16_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
-        bytes += (size_t)capacity(limits, table) * ledger_effect_row_bytes(table);
+    for (uint32_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
+        bytes += (size_t)capacity(limits, table) * ledger_effect_row_bytes((uint16_t)table);
     }
     return bytes;
 }
@@ -123,9 +123,9 @@ struct ledger_state *ledger_state_create(const struct ledger_limits *limits, uin
     struct ledger_state *state = mem_take(MEM_PLAIN, sizeof *state, "ledger state");
     state->limits = *limits;
     state->seed = seed;
-    for (uint16_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
+    for (uint32_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
         state->rows_count[table] = capacity(limits, table);
-        size_t bytes = (size_t)state->rows_count[table] * ledger_effect_row_bytes(table);
+        size_t bytes = (size_t)state->rows_count[table] * ledger_effect_row_bytes((uint16_t)table);
         state->rows[table] = mem_take(MEM_PLAIN, bytes, what[table]);
     }
     state->meta = (void *)state->rows[LEDGER_TABLE_meta];
@@ -172,7 +172,7 @@ const void *ledger_state_row(const struct ledger_state *state, uint16_t table, u
                              uint32_t *size)
 {
     must(row < ledger_state_rows(state, table));
-    *size = ledger_effect_row_bytes(table);
+    *size = ledger_effect_row_bytes((uint16_t)table);
     return state->rows[table] + (size_t)row * *size;
 }
 
@@ -191,7 +191,7 @@ bool ledger_row_fits(const struct ledger_state *state, uint16_t table, uint32_t 
 bool ledger_state_load_row(struct ledger_state *state, uint16_t table, uint32_t row,
                            const void *image, uint32_t size)
 {
-    uint32_t full = ledger_effect_row_bytes(table);
+    uint32_t full = ledger_effect_row_bytes((uint16_t)table);
     if (row >= ledger_state_rows(state, table) || size > full || size % 8 != 0 ||
         !ledger_row_fits(state, table, row, image, size)) {
         return false;
@@ -205,9 +205,9 @@ bool ledger_state_load_row(struct ledger_state *state, uint16_t table, uint32_t 
 
 void ledger_state_clear(struct ledger_state *state)
 {
-    for (uint16_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
+    for (uint32_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
         memset(state->rows[table], 0,
-               (size_t)state->rows_used[table] * ledger_effect_row_bytes(table));
+               (size_t)state->rows_used[table] * ledger_effect_row_bytes((uint16_t)table));
         state->rows_used[table] = 0;
     }
     ledger_state_rebuild(state);
@@ -354,8 +354,8 @@ uint64_t ledger_state_digest(const struct ledger_state *state)
 {
     static const uint8_t zeros[LEDGER_RECORD_BYTES_MAX];
     uint64_t digest = 0;
-    for (uint16_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
-        uint32_t size = ledger_effect_row_bytes(table);
+    for (uint32_t table = 0; table < LEDGER_TABLES_COUNT; table++) {
+        uint32_t size = ledger_effect_row_bytes((uint16_t)table);
         for (uint32_t row = 0; row < state->rows_used[table]; row++) {
             const uint8_t *image = state->rows[table] + (size_t)row * size;
             if (memcmp(image, zeros, size) != 0) {
