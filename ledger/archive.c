@@ -149,6 +149,14 @@ bool archive_find_end(struct disk *disk, struct archive_end *end, char *text, si
     return ok;
 }
 
+void archive_tell(const struct archive_end *end, char text[static ARCHIVE_TELL_BYTES])
+{
+    bool is_cut = end->number > 0 && end->bytes < end->size;
+    (void)snprintf(text, ARCHIVE_TELL_BYTES,
+                   is_cut ? "archive (%08u.seg, whole up to %llu)" : "archive", end->number,
+                   (unsigned long long)end->bytes);
+}
+
 /* The newest file that begins with a batch not after `from`; 0 when there is none. */
 static uint32_t first_file(struct file_walk *walk, const struct listing *list, uint64_t from)
 {

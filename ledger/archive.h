@@ -23,6 +23,9 @@ struct archive_end {
     uint64_t size;   /* of the file: more than bytes after a crash */
     uint64_t batch;  /* last whole frame; 0 = none at all */
 };
+#define ARCHIVE_TELL_BYTES 80u
+/* "archive", and how far its newest file can be read when that is not its end. */
+void archive_tell(const struct archive_end *end, char text[static ARCHIVE_TELL_BYTES]);
 NODISCARD bool archive_find_end(struct disk *disk, struct archive_end *end, char *text,
                                 size_t text_size);
 

@@ -273,6 +273,7 @@ void followers_cursors(const struct followers *followers,
         uint64_t passed = atomic_load(&one->passed);
         cursors[kind] = (struct journal_cursor){one->ops->name, passed, passed};
     }
+    cursors[FOLLOWER_ARCHIVE].name = followers->archive.told;
     struct state_store *state = followers->options.state;
     cursors[FOLLOWER_STATE].seen = state->ops->mark(state).seen;
 }

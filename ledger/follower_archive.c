@@ -109,6 +109,7 @@ bool follower_archive_init(struct followers *followers, char *text, size_t text_
     if (!archive_find_end(followers->options.disk, &end, text, text_size)) {
         return false;
     }
+    archive_tell(&end, self->told);
     self->number = end.number;
     self->file_bytes = end.bytes;
     self->must_cut = end.number > 0 && end.size > end.bytes;

@@ -65,9 +65,10 @@ struct archive_follower {
     struct follower follower;
     uint8_t *staged;
     uint32_t staged_bytes;
-    uint32_t number;     /* of the file that is written; 0 = none yet */
-    uint64_t file_bytes; /* whole frames in it */
-    bool must_cut;       /* what a crash left behind them */
+    uint32_t number;               /* of the file that is written; 0 = none yet */
+    uint64_t file_bytes;           /* whole frames in it */
+    char told[ARCHIVE_TELL_BYTES]; /* what the recovery calls it */
+    bool must_cut;                 /* what a crash left behind them */
 };
 
 struct followers {

@@ -52,10 +52,12 @@ static bool load(struct ledger_state *state, struct journal *journal, struct dis
     if (!archive_find_end(disk, &end, text, text_size)) {
         return false;
     }
+    char told[ARCHIVE_TELL_BYTES];
+    archive_tell(&end, told);
     struct store_mark mark = store->ops->mark(store);
     const struct journal_cursor cursors[] = {
         {"state", mark.batch, mark.seen},
-        {"archive", end.batch, end.batch},
+        {told, end.batch, end.batch},
     };
     return ledger_recover_rows(state, journal, cursors, countof(cursors), store, recovered, text,
                                text_size);
