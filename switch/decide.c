@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-#define STALE_WAIT_NS (2 * NS_PER_MS) /* the ref follower is at most 10 ms behind */
+#define STALE_WAIT_NS (2 * NS_PER_MS) /* the ref follower is at most 10 ms behind, mostly */
+#define STALE_MOST_NS (500 * NS_PER_MS)
 
 static uint32_t relay_size(const struct ledger_relay *relay)
 {
@@ -134,11 +135,16 @@ enum stage_result stage_outcome(struct worker *worker, struct txn *txn)
 /* ---- verdicts
  * -------------------------------------------------------------------------------------- */
 
-/* The worker's snapshot was too old: once more, as soon as the follower has caught up. */
+/* The worker's snapshot was too old: again, as soon as the follower has moved on. It may have to
+ * move more than once; a follower that stands still is a malfunction, never an approval. */
 static void take_stale(struct worker *worker, struct txn *txn)
 {
     must(txn->stage == STAGE_DECIDE);
-    if (txn->stale_count++ > 0) {
+    int64_t now_ns = worker_now_ns(worker);
+    if (txn->stale_until_ns == 0) {
+        txn->stale_until_ns = now_ns + STALE_MOST_NS;
+    }
+    if (now_ns >= txn->stale_until_ns) {
         log_event(LOG_ALARM, "ref.behind",
                   log_number("ref_batch", (int64_t)txn->request.ref_batch));
         pipeline_refuse(txn, "96", "");
@@ -146,16 +152,16 @@ static void take_stale(struct worker *worker, struct txn *txn)
         pipeline_run(worker, txn);
         return;
     }
-    txn->stale_until_ns = worker_now_ns(worker) + 10 * STALE_WAIT_NS;
-    wheel_arm(&worker->wheel, &txn->timer.entry, worker_now_ns(worker) + STALE_WAIT_NS);
+    wheel_arm(&worker->wheel, &txn->timer.entry, now_ns + STALE_WAIT_NS);
 }
 
 void decide_timer(struct worker *worker, struct txn *txn)
 {
-    must(txn->stale_count > 0 && !txn->is_command_out);
+    must(txn->stale_until_ns != 0 && !txn->is_command_out);
     uint64_t batch = atomic_load_explicit(&worker->ref_batch, memory_order_relaxed);
-    if (batch <= txn->request.ref_batch && worker_now_ns(worker) < txn->stale_until_ns) {
-        wheel_arm(&worker->wheel, &txn->timer.entry, worker_now_ns(worker) + STALE_WAIT_NS);
+    int64_t now_ns = worker_now_ns(worker);
+    if (batch <= txn->request.ref_batch && now_ns < txn->stale_until_ns) {
+        wheel_arm(&worker->wheel, &txn->timer.entry, now_ns + STALE_WAIT_NS);
         return;
     }
     txn->stage = STAGE_RULES;

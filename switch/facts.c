@@ -85,7 +85,7 @@ static void take_amounts(struct txn *txn)
             request->remains_minor = remains;
         }
     }
-    bool is_verify = txn->class == LEDGER_CLASS_AUTH && request->de3 / 10000 <= 1 &&
+    bool is_verify = txn->class == LEDGER_CLASS_AUTH && request->de3 / 10000 == 0 &&
                      request->amount_minor == 0 && request->condition == 51;
     request->flags |= is_verify ? LEDGER_REQUEST_VERIFY : 0;
 }

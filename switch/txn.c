@@ -59,7 +59,7 @@ static void clean(struct txn *txn)
     txn->stage = STAGE_PARSE;
     txn->class = LEDGER_CLASS_NONE;
     txn->is_admitted = false;
-    txn->stale_count = 0;
+    txn->stale_until_ns = 0;
     txn->came = TXN_NOTHING_YET;
     txn->is_shed = txn->is_hsm_out = txn->is_our_card = txn->is_on_us = false;
     txn->link_index = LINK_NONE;

@@ -34,7 +34,6 @@ struct txn {
     bool is_admitted;    /* counts in its link's window */
     uint8_t credits;     /* held for it: commands that it may still push */
     bool is_command_out; /* a command of it is in the ring: only the shard answers */
-    uint8_t stale_count; /* verdicts STALE so far */
     uint8_t came;        /* enum txn_came */
     bool is_shed;        /* only to be answered BUSY */
     bool is_hsm_out;     /* a job is out */
@@ -45,7 +44,7 @@ struct txn {
     uint16_t party;
     const struct iso_dialect *dialect;
     int64_t received_ns, decided_ns, sent_ns, answered_ns; /* trail, boot time; 0 = not yet */
-    int64_t stale_until_ns; /* then the step is repeated in any case */
+    int64_t stale_until_ns; /* STALE before this: the step is repeated; 0 = not told STALE */
     uint32_t match;         /* entry of our request at the scheme, MATCH_NONE */
     struct ledger_reply reply;
     struct ledger_forward forward;

@@ -343,9 +343,35 @@ Test(exchange, stale_is_repeated_when_the_follower_has_caught_up)
     fixture_advance(&f, 20 * NS_PER_MS);
     cr_assert(fixture_command(&f));
     cr_assert_eq(f.command.request.ref_batch, 101);
+    fixture_verdict(&f, LEDGER_VERDICT_STALE, NULL, 0); /* not yet far enough */
+    f.ref_batch = 102;
+    fixture_advance(&f, 20 * NS_PER_MS);
+    cr_assert(fixture_command(&f));
+    cr_assert_eq(f.command.request.ref_batch, 102);
     fixture_approve(&f);
     cr_assert(fixture_answer(&f, client));
     cr_assert_str_eq(fixture_field(&f, 39), "00");
+    cr_assert_eq(worker_numbers(f.worker).credits_free, FIXTURE_CREDITS);
+    fixture_end(&f);
+}
+
+Test(exchange, a_follower_that_stands_still_is_a_malfunction)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_serve(&f);
+    int32_t client = fixture_client(&f);
+    uint8_t frame[FRAME_MAX];
+    uint32_t size = fixture_purchase(&f, frame, "0100", "000001");
+    fixture_send(&f, client, frame, size);
+    cr_assert(fixture_command(&f));
+    fixture_verdict(&f, LEDGER_VERDICT_STALE, NULL, 0);
+    fixture_advance(&f, 600 * NS_PER_MS);
+    cr_assert(fixture_command(&f)); /* a last time */
+    cr_assert_not(fixture_command(&f));
+    fixture_verdict(&f, LEDGER_VERDICT_STALE, NULL, 0);
+    cr_assert(fixture_answer(&f, client));
+    cr_assert_str_eq(fixture_field(&f, 39), "96");
     cr_assert_eq(worker_numbers(f.worker).credits_free, FIXTURE_CREDITS);
     fixture_end(&f);
 }
