@@ -186,42 +186,13 @@ enum control_exit control_txn_show(struct control_request *request)
     return status;
 }
 
-/* Gathers the rows of all answers; false: an error has been written. */
-static bool gather(struct control_request *request, struct ledger_command_query *query,
-                   struct ledger_row_txn *txns, uint32_t *count)
-{
-    *count = 0;
-    do {
-        const struct ledger_verdict *verdict =
-            control_ask(request, query, sizeof *query, LEDGER_QUERY);
-        if (verdict == NULL || verdict->kind != LEDGER_VERDICT_ROWS) {
-            if (verdict != NULL) {
-                (void)control_error(request, "busy", "the ledger is overloaded");
-            }
-            return false;
-        }
-        const struct ledger_verdict_rows *rows = (const void *)verdict;
-        query->cursor = rows->cursor;
-        for (uint32_t i = 0; i < rows->rows_count && *count < TIMELINE_TXNS_MAX; i++) {
-            memcpy(&txns[(*count)++], rows->rows + (size_t)i * rows->row_size, sizeof txns[0]);
-        }
-    } while (query->cursor != 0 && *count < TIMELINE_TXNS_MAX);
-    return true;
-}
-
 enum control_exit control_txn_timeline(struct control_request *request)
 {
     static struct ledger_row_txn txns[TIMELINE_TXNS_MAX]; /* one request at a time */
-    struct ledger_command_query query = {.rows_max = TIMELINE_TXNS_MAX};
     uint32_t count;
-    if (!control_arg_txn(request, &query)) {
-        return control_error(request, "usage", "give id (hex) or rrn (1 to 12 characters)");
-    }
-    if (!gather(request, &query, txns, &count)) {
-        return CONTROL_NEGATIVE;
-    }
-    if (count == 0) {
-        return control_error(request, "not_found", "there is no such transaction in memory");
+    enum control_exit status = find_txns(request, txns, &count);
+    if (status != CONTROL_DONE) {
+        return status;
     }
     qsort(txns, count, sizeof txns[0], by_time);
     for (uint32_t i = 0; i < count; i++) {
