@@ -85,11 +85,9 @@ static enum iso_err walk_all(const struct iso_dialect *dialect, const uint8_t *f
         bool look_inside = walk == ISO_WALK_ITEM &&
                            item->node->composite.kind != ISO_COMPOSITE_NONE &&
                            !item->node->composite.lazy;
-        if (look_inside && !cursor_descend(&stack[depth], item,
-                                           &stack[depth + 1 < ISO_DEPTH_MAX ? depth + 1 : depth])) {
-            (void)problem_set(problem, ISO_DEPTH, item->start, depth, ISO_DEPTH_MAX);
-            walk = ISO_WALK_FAULT;
-        }
+        /* The loader bounds how deep composites nest; see load_composite(). */
+        must(!look_inside ||
+             (depth + 1 < ISO_DEPTH_MAX && cursor_descend(&stack[depth], item, &stack[depth + 1])));
         if (walk == ISO_WALK_FAULT) {
             for (uint32_t i = 0; path != NULL && i <= depth; i++) {
                 char key[sizeof(items[i].key)];

@@ -68,7 +68,6 @@ void fault_fill(struct iso_fault *fault, uint32_t de, const char *path,
     case ISO_TAG_REPEATED:
     case ISO_SUBFIELD_UNKNOWN:
     case ISO_SUBFIELD_MISSING:
-    case ISO_DEPTH:
     case ISO_VALUE:
     case ISO_VALUE_FORM:
     case ISO_FIELD_UNBUILDABLE:
@@ -82,7 +81,6 @@ void fault_fill(struct iso_fault *fault, uint32_t de, const char *path,
     case ISO_FRAME_LENGTH:
     case ISO_FRAME_LONG:
     case ISO_FRAME_SHORT:
-    case ISO_FRAME_BLOCK:
     case ISO_ERRS_COUNT:
         (void)snprintf(fault->text, size, "%s", text);
         break;
@@ -218,7 +216,6 @@ void fault_explain(const struct iso_dialect *dialect, const struct iso_msg *msg,
     case ISO_SUBFIELD_LEFT_OVER:
     case ISO_SUBFIELD_MISSING:
     case ISO_SUBFIELD_CUT:
-    case ISO_DEPTH:
     case ISO_NO_ROOM:
     case ISO_VALUE:
     case ISO_VALUE_LONG:
@@ -235,7 +232,6 @@ void fault_explain(const struct iso_dialect *dialect, const struct iso_msg *msg,
     case ISO_FRAME_LENGTH:
     case ISO_FRAME_LONG:
     case ISO_FRAME_SHORT:
-    case ISO_FRAME_BLOCK:
     case ISO_ERRS_COUNT:
         break;
     }
