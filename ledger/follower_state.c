@@ -12,6 +12,9 @@
 #include <string.h>
 
 #define CHUNK_ROWS    8192u
+#define CHUNK_PAGES   1024u
+#define PAGE_BYTES    4000u /* of LMDB, without its header */
+#define ROW_OVERHEAD  26u   /* node, key, checksum */
 #define ROWS_MAX      131072u
 #define ARENA_PER_ROW 256u
 
@@ -131,6 +134,25 @@ static enum io_err write_rows(struct state_follower *self, struct state_store *s
     return err;
 }
 
+/* Rows are sorted, so those of one page stand together: a commit writes about CHUNK_PAGES of them,
+ * and holds up the journal's writes on the same device only for that long. */
+static uint32_t chunk_end(const struct state_follower *self)
+{
+    uint32_t pages = 0, end = self->flushed;
+    uint64_t page = UINT64_MAX;
+    for (; end < self->rows_count && end - self->flushed < CHUNK_ROWS; end++) {
+        const struct dirty_row *row = &self->rows[end];
+        uint32_t per_page = PAGE_BYTES / (row->size + ROW_OVERHEAD);
+        uint64_t here = per_page > 1 ? row->number / per_page : row->number;
+        pages += here != page;
+        page = here;
+        if (pages > CHUNK_PAGES) {
+            break;
+        }
+    }
+    return end;
+}
+
 static enum io_err flush(struct follower *follower, bool *done)
 {
     struct state_follower *self = of(follower);
@@ -138,8 +160,7 @@ static enum io_err flush(struct follower *follower, bool *done)
     if (self->flushed == 0 && self->rows_count > 0) {
         qsort(self->rows, self->rows_count, sizeof *self->rows, by_number);
     }
-    uint32_t left = self->rows_count - self->flushed;
-    uint32_t end = left > CHUNK_ROWS ? self->flushed + CHUNK_ROWS : self->rows_count;
+    uint32_t end = chunk_end(self);
     struct store_mark mark = store->ops->mark(store);
     *done = end == self->rows_count;
     mark.batch = *done ? follower->taken : mark.batch;
