@@ -126,3 +126,39 @@ bool sim_read(const uint8_t *data, uint32_t size, struct sim_message *message)
     }
     return at == size;
 }
+
+void sim_stream_add(struct sim_stream *stream, const uint8_t *data, uint32_t size)
+{
+    must(stream->count + size <= sizeof stream->bytes);
+    memcpy(stream->bytes + stream->count, data, size);
+    stream->count += size;
+}
+
+enum sim_took sim_stream_take(struct sim_stream *stream, struct sim_message *message)
+{
+    uint32_t size = 0, at = 0;
+    for (; at + 2 <= stream->count && size == 0; at += 2) { /* a length of zero: keep-alive */
+        size = (uint32_t)stream->bytes[at] << 8 | stream->bytes[at + 1];
+    }
+    if (size == 0 || at + size > stream->count) {
+        return SIM_TOOK_NOTHING;
+    }
+    bool ok = sim_read(stream->bytes + at, size, message);
+    stream->count -= at + size;
+    memmove(stream->bytes, stream->bytes + at + size, stream->count);
+    return ok ? SIM_TOOK_MESSAGE : SIM_TOOK_GARBAGE;
+}
+
+void sim_say(struct sim_socket *socket, const struct sim_message *message)
+{
+    uint8_t out[4096];
+    uint32_t size = sim_write(message, out, sizeof out);
+    sim_peer_send(socket, out, size);
+}
+
+void sim_answer_mti(const char mti[5], char out[5])
+{
+    memcpy(out, mti, 5);
+    out[2]++;
+    out[3] = '0';
+}

@@ -5,7 +5,7 @@
 #ifndef SIM_MESSAGE_H
 #define SIM_MESSAGE_H
 
-#include "base/base.h"
+#include "tests/sim/world.h"
 
 #define SIM_FIELD_BYTES 64u
 
@@ -25,5 +25,18 @@ const char *sim_get(const struct sim_message *message, uint32_t field);
 uint32_t sim_write(const struct sim_message *message, uint8_t *out, uint32_t out_size);
 /* Reads one message without length bytes; false when it is not one of ours. */
 NODISCARD bool sim_read(const uint8_t *data, uint32_t size, struct sim_message *message);
+
+/* What arrived of one direction of one connection and is not yet a whole message. */
+struct sim_stream {
+    uint8_t bytes[1u << 16];
+    uint32_t count;
+};
+enum sim_took { SIM_TOOK_NOTHING, SIM_TOOK_MESSAGE, SIM_TOOK_GARBAGE };
+void sim_stream_add(struct sim_stream *stream, const uint8_t *data, uint32_t size);
+/* Takes the first whole message off the front; keep-alives are skipped. */
+enum sim_took sim_stream_take(struct sim_stream *stream, struct sim_message *message);
+
+void sim_say(struct sim_socket *socket, const struct sim_message *message);
+void sim_answer_mti(const char mti[5], char out[5]);
 
 #endif

@@ -203,6 +203,23 @@ static int32_t find_original(const struct model *model, const struct ledger_requ
     return -1;
 }
 
+/* Does the reversal that came first mean this request? By DE7; a repeat may have another one, and
+ * is known by its DE37, its MTI, or its local time. */
+static bool is_meant(const struct ledger_request *reversal, const struct ledger_request *r)
+{
+    if (!same_hash(reversal->original_key, r->self_key)) {
+        return false;
+    }
+    if (reversal->original_de7 == r->de7) {
+        return true;
+    }
+    if ((reversal->flags & r->flags & LEDGER_REQUEST_HAS_RRN) != 0) {
+        return same_hash(reversal->rrn_key, r->rrn_key);
+    }
+    return (r->flags & LEDGER_REQUEST_REPEAT) != 0 ||
+           (r->local_time != 0 && r->local_time == reversal->local_time);
+}
+
 /* A remembered reversal that waits for this original. */
 static int32_t find_tombstone(const struct model *model, const struct ledger_request *r)
 {
@@ -212,9 +229,7 @@ static int32_t find_tombstone(const struct model *model, const struct ledger_req
             continue;
         }
         if ((txn->request.flags & LEDGER_REQUEST_HAS_DE90) != 0
-                ? same_hash(txn->request.original_key, r->self_key) &&
-                      (txn->request.original_de7 == r->de7 ||
-                       (r->flags & LEDGER_REQUEST_REPEAT) != 0)
+                ? is_meant(&txn->request, r)
                 : same_hash(txn->request.rrn_key, r->rrn_key) && txn->request.de3 == r->de3) {
             return i;
         }

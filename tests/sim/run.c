@@ -73,7 +73,7 @@ static bool advance(struct story *story, int64_t until_ns)
         if (watch_fault(story->watch) != NULL) {
             return fail(story, watch_fault(story->watch));
         }
-        if (story->acquirer->fault != NULL) {
+        if (story->acquirer->fault[0] != 0) {
             return fail(story, story->acquirer->fault);
         }
         int64_t next_ns = host_deadline(story->host);
@@ -159,6 +159,8 @@ static bool run_seed(uint64_t seed, uint32_t messages, bool verbose)
     host_destroy(story.host);
     watch_destroy(story.watch);
     sim_world_destroy(story.world);
+    scheme_destroy(&story.schemes[0]);
+    scheme_destroy(&story.schemes[1]);
     free(story.schemes);
     free(story.acquirer);
     return ok;

@@ -1,155 +1,10 @@
-/* traffic.c - see traffic.h. */
+/* traffic.c - see traffic.h: what the acquirer says. */
 #include "tests/sim/traffic.h"
 
 #include "tests/sim/host.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- framing ------------------------------------------------------------------------------------
- */
-
-/* Takes whole messages off the front of a stream; false when it is none of ours. */
-static bool take(uint8_t *bytes, uint32_t *count, struct sim_message *message, bool *is_whole)
-{
-    *is_whole = false;
-    if (*count < 2 || *count < 2u + ((uint32_t)bytes[0] << 8 | bytes[1])) {
-        return true;
-    }
-    uint32_t size = (uint32_t)bytes[0] << 8 | bytes[1];
-    bool ok = sim_read(bytes + 2, size, message);
-    *count -= size + 2;
-    memmove(bytes, bytes + size + 2, *count);
-    *is_whole = ok;
-    return ok;
-}
-
-static void say(struct sim_socket *socket, const struct sim_message *message)
-{
-    uint8_t out[4096];
-    uint32_t size = sim_write(message, out, sizeof out);
-    sim_peer_send(socket, out, size);
-}
-
-static void answer_mti(const char mti[5], char out[5])
-{
-    memcpy(out, mti, 5);
-    out[2]++;
-    out[3] = '0';
-}
-
-/* ---- schemes ------------------------------------------------------------------------------------
- */
-
-static void scheme_opened(struct sim_peer *peer, struct sim_socket *socket)
-{
-    struct scheme *scheme = (struct scheme *)peer;
-    scheme->socket = socket;
-    scheme->bytes_count = 0;
-}
-
-static void scheme_closed(struct sim_peer *peer, struct sim_socket *socket)
-{
-    struct scheme *scheme = (struct scheme *)peer;
-    if (scheme->socket == socket) {
-        scheme->socket = NULL;
-    }
-}
-
-struct late_answer {
-    struct scheme *scheme;
-    struct sim_message message;
-};
-
-static void say_late(void *context)
-{
-    struct late_answer *late = context;
-    if (late->scheme->socket != NULL) {
-        say(late->scheme->socket, &late->message);
-    }
-    free(late);
-}
-
-static void copy_text(char *out, size_t size, const char *text)
-{
-    (void)snprintf(out, size, "%s", text);
-}
-
-static void scheme_answer(struct scheme *scheme, const struct sim_message *in,
-                          struct scheme_row *row)
-{
-    struct sim_message out = *in;
-    static const uint8_t not_echoed[] = {14, 18, 22, 23, 25, 33, 35, 48, 52, 54, 90, 95, 103};
-    answer_mti(in->mti, out.mti);
-    for (uint32_t i = 0; i < sizeof not_echoed; i++) {
-        sim_clear(&out, not_echoed[i]);
-    }
-    bool is_request = in->mti[1] != '4' && in->mti[2] == '0';
-    int cents = (int)(row->amount_minor % 100);
-    sim_set(&out, 39, "%s", is_request && cents == 5 ? "05" : "00");
-    row->approved = is_request && cents != 5;
-    if (row->approved) {
-        sim_set(&out, 38, "S%05u", scheme->rows_count % 100000);
-    }
-    if ((is_request && cents == 91) ||
-        sim_percent(sim_world_random(scheme->world), scheme->drop_percent)) {
-        return;
-    }
-    row->answered = !(is_request && cents == 96);
-    struct late_answer *late = malloc(sizeof *late);
-    must(late != NULL);
-    *late = (struct late_answer){scheme, out};
-    int64_t delay = is_request && cents == 96
-                        ? 5 * NS_PER_S
-                        : (int64_t)sim_below(sim_world_random(scheme->world), 400 * NS_PER_MS);
-    sim_at(scheme->world, delay, say_late, late);
-}
-
-static void scheme_received(struct sim_peer *peer, struct sim_socket *socket, const uint8_t *data,
-                            uint32_t size)
-{
-    struct scheme *scheme = (struct scheme *)peer;
-    (void)socket;
-    must(scheme->bytes_count + size <= sizeof scheme->bytes);
-    memcpy(scheme->bytes + scheme->bytes_count, data, size);
-    scheme->bytes_count += size;
-    struct sim_message in;
-    bool is_whole;
-    while (take(scheme->bytes, &scheme->bytes_count, &in, &is_whole) && is_whole) {
-        must(scheme->rows_count < TRAFFIC_MESSAGES_MAX);
-        struct scheme_row *row = &scheme->rows[scheme->rows_count++];
-        memcpy(row->mti, in.mti, sizeof row->mti);
-        copy_text(row->stan, sizeof row->stan, sim_get(&in, 11));
-        copy_text(row->de7, sizeof row->de7, sim_get(&in, 7));
-        copy_text(row->rrn, sizeof row->rrn, sim_get(&in, 37));
-        copy_text(row->de90, sizeof row->de90, sim_get(&in, 90));
-        row->amount_minor = strtoll(sim_get(&in, 4), NULL, 10);
-        scheme_answer(scheme, &in, row);
-    }
-}
-
-void scheme_create(struct scheme *scheme, struct sim_world *world, const char *address)
-{
-    memset(scheme, 0, sizeof *scheme);
-    scheme->peer = (struct sim_peer){scheme_opened, scheme_received, scheme_closed};
-    scheme->world = world;
-    scheme->drop_percent = 2;
-    sim_peer_listen(world, address, &scheme->peer);
-}
-
-const char *scheme_find_unresolved(const struct scheme *scheme, const char *stan, const char *de7)
-{
-    char wanted[17];
-    (void)snprintf(wanted, sizeof wanted, "%s%s", stan, de7);
-    for (uint32_t i = 0; i < scheme->rows_count; i++) {
-        const struct scheme_row *row = &scheme->rows[i];
-        if (row->mti[1] == '4' && strlen(row->de90) == 42 &&
-            memcmp(row->de90 + 4, wanted, 16) == 0) {
-            return NULL;
-        }
-    }
-    return "an attempt without outcome was never reversed at the scheme";
-}
 
 /* ---- cards --------------------------------------------------------------------------------------
  */
@@ -174,7 +29,7 @@ void traffic_pan(uint32_t card, char out[20])
     out[size + 1] = '\0';
 }
 
-/* ---- the acquirer -------------------------------------------------------------------------------
+/* ---- speaking ---------------------------------------------------------------------------------
  */
 
 static uint64_t dice(struct acquirer *acquirer, uint64_t sides)
@@ -182,93 +37,11 @@ static uint64_t dice(struct acquirer *acquirer, uint64_t sides)
     return sim_below(sim_world_random(acquirer->world), sides);
 }
 
-static void acquirer_opened(struct sim_peer *peer, struct sim_socket *socket)
-{
-    (void)peer;
-    (void)socket;
-}
-
-static void acquirer_closed(struct sim_peer *peer, struct sim_socket *socket)
-{
-    struct acquirer *acquirer = (struct acquirer *)peer;
-    for (uint32_t i = 0; i < TRAFFIC_LINKS; i++) {
-        if (acquirer->sockets[i] == socket) {
-            acquirer->sockets[i] = NULL;
-        }
-    }
-}
-
-static bool answers(const struct sim_message *answer, const struct sim_message *message)
-{
-    static const uint8_t same[] = {7, 11, 32, 41};
-    char mti[5];
-    answer_mti(message->mti, mti);
-    if (memcmp(mti, answer->mti, 4) != 0) {
-        return false;
-    }
-    for (uint32_t i = 0; i < sizeof same; i++) {
-        uint32_t field = same[i];
-        if (message->size[field] != answer->size[field] ||
-            memcmp(message->value[field], answer->value[field], answer->size[field]) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void note_answer(struct acquirer *acquirer, const struct sim_message *answer)
-{
-    acquirer->answers_count++;
-    if (strcmp(sim_get(answer, 39), "91") == 0 && strcmp(sim_get(answer, 44), "BUSY") == 0) {
-        return; /* not stored: the message is said again */
-    }
-    if (strcmp(sim_get(answer, 39), "30") == 0) {
-        return; /* echoes what could be read: not always enough to find the message */
-    }
-    for (uint32_t i = acquirer->rows_count; i-- > 0;) {
-        struct traffic_row *row = &acquirer->rows[i];
-        if (row->state == TRAFFIC_WAITING && answers(answer, &row->message)) {
-            row->answer = *answer;
-            row->state = TRAFFIC_ANSWERED;
-            return;
-        }
-    }
-    for (uint32_t i = 0; i < acquirer->rows_count; i++) {
-        if (answers(answer, &acquirer->rows[i].message)) {
-            return; /* said more than once */
-        }
-    }
-    acquirer->fault = "an answer that nobody asked for";
-}
-
-static void acquirer_received(struct sim_peer *peer, struct sim_socket *socket, const uint8_t *data,
-                              uint32_t size)
-{
-    struct acquirer *acquirer = (struct acquirer *)peer;
-    for (uint32_t i = 0; i < TRAFFIC_LINKS; i++) {
-        if (acquirer->sockets[i] != socket) {
-            continue;
-        }
-        must(acquirer->bytes_count[i] + size <= sizeof acquirer->bytes[i]);
-        memcpy(acquirer->bytes[i] + acquirer->bytes_count[i], data, size);
-        acquirer->bytes_count[i] += size;
-        struct sim_message answer;
-        bool is_whole, ok;
-        while ((ok = take(acquirer->bytes[i], &acquirer->bytes_count[i], &answer, &is_whole)) &&
-               is_whole) {
-            note_answer(acquirer, &answer);
-        }
-        if (!ok) {
-            acquirer->fault = "an answer that cannot be read";
-        }
-    }
-}
-
 void acquirer_create(struct acquirer *acquirer, struct sim_world *world)
 {
     memset(acquirer, 0, sizeof *acquirer);
-    acquirer->peer = (struct sim_peer){acquirer_opened, acquirer_received, acquirer_closed};
     acquirer->world = world;
+    acquirer_listen(acquirer);
 }
 
 /* A link that is up, or NULL. */
@@ -276,7 +49,7 @@ static struct sim_socket *link_of(struct acquirer *acquirer)
 {
     uint32_t i = (uint32_t)dice(acquirer, TRAFFIC_LINKS);
     if (acquirer->sockets[i] == NULL) {
-        acquirer->bytes_count[i] = 0;
+        acquirer->streams[i].count = 0;
         acquirer->sockets[i] = sim_peer_connect(acquirer->world, SIM_LISTENER, &acquirer->peer);
     }
     return acquirer->sockets[i];
@@ -409,13 +182,14 @@ static void record(struct acquirer *acquirer, const struct sim_message *m, int32
         .message = *m, .repeats = repeats, .sent_ns = sim_world_now_ns(acquirer->world)};
     struct sim_socket *link = link_of(acquirer);
     if (link != NULL) {
-        say(link, m);
+        sim_say(link, m);
     }
 }
 
 static void say_again(struct acquirer *acquirer, uint32_t index)
 {
     struct sim_message m = acquirer->rows[index].message;
+    bool is_other = false;
     switch (dice(acquirer, 4)) {
     case 0:
         set_sent_at(acquirer, &m);
@@ -426,12 +200,14 @@ static void say_again(struct acquirer *acquirer, uint32_t index)
     case 2:
         if (dice(acquirer, 2) == 0) {
             sim_set(&m, 4, "%012u", 424242u); /* same key, other content */
+            is_other = true;
         }
         break;
     default:
         break;
     }
     record(acquirer, &m, (int32_t)index);
+    acquirer->rows[acquirer->rows_count - 1].is_other = is_other;
 }
 
 static void say_garbage(struct acquirer *acquirer, const struct sim_message *m)
@@ -485,6 +261,16 @@ void acquirer_speak(struct acquirer *acquirer)
     record(acquirer, &m, -1);
 }
 
+void acquirer_burst(struct acquirer *acquirer)
+{
+    uint32_t room = TRAFFIC_MESSAGES_MAX - 16 - acquirer->rows_count;
+    for (uint32_t left = room < 300 ? room : 300; left > 0; left--) {
+        struct sim_message m;
+        new_request(acquirer, &m);
+        record(acquirer, &m, -1);
+    }
+}
+
 uint32_t acquirer_repeat_unanswered(struct acquirer *acquirer)
 {
     uint32_t count = 0;
@@ -495,7 +281,7 @@ uint32_t acquirer_repeat_unanswered(struct acquirer *acquirer)
             struct sim_socket *link = link_of(acquirer);
             if (link != NULL) {
                 row->sent_ns = sim_world_now_ns(acquirer->world);
-                say(link, &row->message);
+                sim_say(link, &row->message);
             }
             count++;
         }

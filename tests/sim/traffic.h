@@ -1,5 +1,5 @@
-/* traffic.h - the counterparties of the simulated ringswitch: an acquirer that says everything an
- * acquirer may say, and two schemes. Both remember what was said, for the checks. */
+/* traffic.h - the acquirer of the simulation: it says everything that an acquirer may say, and
+ * remembers what it said and heard. traffic.c speaks, acquirer.c listens. */
 #ifndef SIM_TRAFFIC_H
 #define SIM_TRAFFIC_H
 
@@ -9,40 +9,16 @@
 #define TRAFFIC_MESSAGES_MAX 4096u
 #define TRAFFIC_LINKS        2u
 
-/* ---- schemes ------------------------------------------------------------------------------------
- */
-
-struct scheme_row { /* one message of ours as a scheme heard it */
-    char mti[5];
-    char stan[7], de7[11], rrn[13], de90[43];
-    int64_t amount_minor;
-    bool answered, approved;
-};
-
-struct scheme {
-    struct sim_peer peer;
-    struct sim_world *world;
-    struct sim_socket *socket;
-    struct scheme_row rows[TRAFFIC_MESSAGES_MAX];
-    uint32_t rows_count;
-    uint32_t drop_percent; /* answers that get lost */
-    uint8_t bytes[16384];
-    uint32_t bytes_count;
-};
-void scheme_create(struct scheme *scheme, struct sim_world *world, const char *address);
-/* Every request that was heard and not answered in time must have been reversed, DE90 with its own
- * STAN and DE7; and no approved one may. NULL: so it is; else what is wrong. */
-const char *scheme_find_unresolved(const struct scheme *scheme, const char *stan, const char *de7);
-
 /* ---- the acquirer -------------------------------------------------------------------------------
  */
 
-enum traffic_state { TRAFFIC_WAITING, TRAFFIC_ANSWERED, TRAFFIC_LOST };
+enum traffic_state { TRAFFIC_WAITING, TRAFFIC_ANSWERED, TRAFFIC_LOST /* damaged on purpose */ };
 
 struct traffic_row {
     struct sim_message message, answer;
     enum traffic_state state;
     int32_t repeats; /* index of the message that it repeats, -1 = none */
+    bool is_other;   /* its key, but not its content */
     int64_t sent_ns;
 };
 
@@ -52,17 +28,23 @@ struct acquirer {
     struct sim_socket *sockets[TRAFFIC_LINKS];
     struct traffic_row rows[TRAFFIC_MESSAGES_MAX];
     uint32_t rows_count;
-    uint8_t bytes[TRAFFIC_LINKS][16384];
-    uint32_t bytes_count[TRAFFIC_LINKS];
-    uint32_t stan, answers_count;
-    const char *fault; /* something that must never be seen on the wire; NULL = nothing */
+    struct sim_stream streams[TRAFFIC_LINKS];
+    uint32_t stan, answers_count, busy_count, compared_count;
+    char fault[256]; /* something that must never be seen on the wire; "" = nothing */
 };
 void acquirer_create(struct acquirer *acquirer, struct sim_world *world);
 /* Says one thing: new, repeated, reversed, completed, refunded, malformed. */
 void acquirer_speak(struct acquirer *acquirer);
+/* More at once than a link's window of 256: what is too much is answered 91 BUSY. */
+void acquirer_burst(struct acquirer *acquirer);
 /* Messages without an answer are said again, as they were: after a crash, and at the end. */
 uint32_t acquirer_repeat_unanswered(struct acquirer *acquirer);
 uint32_t acquirer_waiting(const struct acquirer *acquirer);
+/* The answers to a message and to its repeats are one decision (contract section 6), or its
+ * original was reversed meanwhile. Counts; sets `fault`. */
+void acquirer_compare_repeats(struct acquirer *acquirer);
+/* Listening (acquirer.c): the peer's functions. */
+void acquirer_listen(struct acquirer *acquirer);
 
 /* The PANs of the cards that exist: accounts are "card/0" … */
 #define TRAFFIC_CARDS 8u

@@ -5,6 +5,7 @@
 
 #include "tests/sim/host.h"
 #include "tests/sim/model.h"
+#include "tests/sim/scheme.h"
 #include "tests/sim/traffic.h"
 
 struct watch;
