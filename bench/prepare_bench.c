@@ -100,7 +100,7 @@ static bool write_files(struct prepare *prepare)
         (void)snprintf(prepare->text, TEXT_BYTES, "%.200s cannot be written", to);
         return false;
     }
-    long long limit = (long long)(options->cards + options->cards / 8 + 1024);
+    long long limit = options->cards + options->cards / 8 + 1024;
     (void)fprintf(
         file,
         "# Written by `ringbench prepare`: %lld cards for load runs.\n"

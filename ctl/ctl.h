@@ -19,7 +19,8 @@ int ctl_ask(const char *words, const char *arguments, const char *options, const
 /* Prints rows: a JSON object a line with --json, one row as a list, several as a table. */
 void ctl_print_rows(const json_t *rows);
 
-/* `words` ("ledger verify") with --data DIR: on the files of a daemon that is down; ledger_data.c. */
+/* `words` ("ledger verify") with --data DIR: on the files of a daemon that is down; ledger_data.c.
+ */
 int ctl_ledger_data(const char *words, int argc, char **argv);
 
 /* A PAN from standard input, without its line end. False: it has said why. */

@@ -65,8 +65,8 @@ struct journal {
     struct journal_buffer *to_mirror; /* durable, not yet shown to the followers */
     int64_t last_durable_ns;
     bool is_untimed; /* durable since the clock was last read: an event comes before its turn */
-    bool sealed; /* the last durable frame has no records */
-    bool began;  /* the EPOCH frame is written */
+    bool sealed;     /* the last durable frame has no records */
+    bool began;      /* the EPOCH frame is written */
 
     const _Atomic uint64_t *passed[JOURNAL_FOLLOWERS_MAX];
     uint32_t passed_count;

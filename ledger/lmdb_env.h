@@ -13,9 +13,9 @@
 
 struct lmdb_env {
     MDB_env *env;
-    MDB_dbi mark;     /* "mark": one row */
-    MDB_txn *txn;     /* the open write transaction, or NULL */
-    char *text;       /* of the store */
+    MDB_dbi mark;  /* "mark": one row */
+    MDB_txn *txn;  /* the open write transaction, or NULL */
+    char *text;    /* of the store */
     char name[48]; /* last part of the path: "ref.mdb" */
 };
 

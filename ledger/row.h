@@ -62,8 +62,9 @@ struct ledger_hold {
     uint8_t reserved[6];
 };
 
-#define LEDGER_COUNTER_BUCKETS 64u /* a window of up to 63 buckets and the partial one before it   \
-                                    */
+#define LEDGER_COUNTER_BUCKETS                                                                     \
+    64u /* a window of up to 63 buckets and the partial one before it                              \
+         */
 struct ledger_counter {
     uint64_t declaration, key; /* declaration 0 = empty row */
     int64_t newest_bucket;     /* number since the epoch of UTC */

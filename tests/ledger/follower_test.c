@@ -281,7 +281,7 @@ Test(follower, a_crash_between_two_commits_of_one_checkpoint)
         cr_assert(house_open(&house), "%s", house.text);
         for (uint32_t round = 1; round <= 2; round++) {
             for (uint32_t row = 0; row < ROWS; row++) {
-                while (!write_record(&house, row, (int64_t)(round * 100000 + row))) {
+                while (!write_record(&house, row, (int64_t)round * 100000 + row)) {
                     settle(&house);
                 }
             }
