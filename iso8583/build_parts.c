@@ -1,5 +1,6 @@
 /* build_parts.c - composites from their parts. */
 #include "iso8583/builder.h"
+#include "iso8583/emv.h"
 
 static enum iso_err build_positional(struct builder *builder, const struct iso_node *node,
                                      uint32_t children, const struct iso_part *parts,
@@ -104,16 +105,6 @@ static enum iso_err build_positional(struct builder *builder, const struct iso_n
 
 /* --- TLV --- */
 
-static bool is_ber_tag(const uint8_t *tag, size_t size)
-{
-    if ((tag[0] & 0x1F) != 0x1F)
-        return size == 1;
-    for (size_t i = 1; i < size; i++)
-        if (((tag[i] & 0x80) != 0) == (i + 1 == size))
-            return false;
-    return size >= 2 && size <= 4;
-}
-
 /* The bytes of a tag from its key; 0 when the key is none. */
 static size_t tag_bytes(const struct iso_dialect *dialect, const struct iso_node *node,
                         const struct iso_part *part, uint8_t out[ISO_TAG_BYTES_MAX], uint64_t *tag)
@@ -146,7 +137,7 @@ static size_t tag_bytes(const struct iso_dialect *dialect, const struct iso_node
         return 0;
     if (!bytes_from_hex(key, part->key_size + odd, out, ISO_TAG_BYTES_MAX, &size))
         return 0;
-    if (form->is_ber ? !is_ber_tag(out, size)
+    if (form->is_ber ? !iso_tlv_is_tag(out, size)
                      : form->encoding == ISO_ENC_BINARY && size != form->width)
         return 0;
     for (size_t i = 0; i < size; i++)

@@ -105,6 +105,16 @@ bool iso_tlv_find(struct span data, uint32_t tag, struct span *value)
     }
 }
 
+bool iso_tlv_is_tag(const uint8_t *tag, size_t size)
+{
+    if ((tag[0] & 0x1F) != 0x1F)
+        return size == 1;
+    for (size_t i = 1; i < size; i++)
+        if (((tag[i] & 0x80) != 0) == (i + 1 == size))
+            return false;
+    return size >= 2 && size <= 4;
+}
+
 uint32_t iso_tlv_put_tag(uint32_t tag, uint8_t out[4])
 {
     uint32_t size = tag > 0xFFFFFF ? 4 : tag > 0xFFFF ? 3 : tag > 0xFF ? 2 : 1;

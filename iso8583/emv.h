@@ -29,6 +29,8 @@ NODISCARD enum iso_err iso_tlv_next(struct span data, uint32_t *position, struct
 /* The first object with this tag at the top level or in constructed ones, at most ISO_DEPTH_MAX
  * deep. */
 NODISCARD bool iso_tlv_find(struct span data, uint32_t tag, struct span *value);
+/* Are these bytes one whole tag, at most four bytes? size > 0. */
+NODISCARD bool iso_tlv_is_tag(const uint8_t *tag, size_t size);
 /* Writes a tag or a minimal length; returns bytes written (out holds 5). */
 uint32_t iso_tlv_put_tag(uint32_t tag, uint8_t out[4]);
 uint32_t iso_tlv_put_length(uint32_t length, uint8_t out[5]);

@@ -1,4 +1,5 @@
 /* load_composite.c - sub-structure of a field: positional, tlv, ber, bitmap, separated. */
+#include "iso8583/emv.h"
 #include "iso8583/loader.h"
 
 #include <stdio.h>
@@ -252,7 +253,7 @@ static bool tag_of_key(struct loader *loader, const struct yaml *part, const str
     for (size_t i = 0; i < bytes_size; i++)
         *tag = *tag << 8 | bytes[i];
     if (form->is_ber)
-        return bytes_size >= 1 && bytes_size <= 4;
+        return bytes_size > 0 && iso_tlv_is_tag(bytes, bytes_size);
     return form->encoding == ISO_ENC_PACKED ? size == form->width : size == form->width * 2u;
 }
 
