@@ -189,3 +189,30 @@ bool iso_msg_find(const struct iso_dialect *dialect, const struct iso_msg *msg, 
     }
     return false;
 }
+
+void iso_spread_start(struct iso_spread *spread, const struct iso_dialect *dialect,
+                      const struct iso_msg *msg)
+{
+    spread->msg = msg;
+    spread->cursor.dialect = dialect;
+    spread->index = 0;
+    spread->is_open = false;
+}
+
+enum iso_walk iso_spread_next(struct iso_spread *spread, struct iso_item *item,
+                              struct iso_fault *fault)
+{
+    const uint16_t *fields = spread->cursor.dialect->spread;
+    for (;;) {
+        if (spread->is_open) {
+            enum iso_walk walk = iso_cursor_next(&spread->cursor, item, fault);
+            if (walk != ISO_WALK_END)
+                return walk;
+        }
+        uint16_t de = fields[spread->index];
+        if (de == 0)
+            return ISO_WALK_END;
+        spread->index++;
+        spread->is_open = iso_cursor_open(spread->cursor.dialect, spread->msg, de, &spread->cursor);
+    }
+}

@@ -116,6 +116,19 @@ static inline struct span iso_item_value(const struct iso_cursor *cursor,
 NODISCARD bool iso_msg_find(const struct iso_dialect *dialect, const struct iso_msg *msg,
                             const char *path, struct iso_item *item);
 
+/* One list spread over the dialect's spread fields (PDS of clearing files): items of the first of
+ * them, then of the next, as if they were one. Those that are absent are passed over. */
+struct iso_spread {
+    const struct iso_msg *msg;
+    struct iso_cursor cursor;
+    uint32_t index; /* of the spread field that is next */
+    bool is_open;
+};
+void iso_spread_start(struct iso_spread *spread, const struct iso_dialect *dialect,
+                      const struct iso_msg *msg);
+NODISCARD enum iso_walk iso_spread_next(struct iso_spread *spread, struct iso_item *item,
+                                        struct iso_fault *fault);
+
 /* --- values to send --- */
 enum iso_form {
     ISO_FORM_CANONICAL, /* text or bytes as above; of a composite: its canonical whole */

@@ -1,13 +1,10 @@
 /* iso_parse_fuzz.c - any bytes as a message of any shipped dialect; the first byte chooses it. */
 #include "relay.h"
 
-static const char *const names[] = {"iso87-ascii",    "iso87-ascii-hex",
-                                    "iso87-binary",   "iso87-ebcdic",
-                                    "iso93-ascii",    "iso93-binary",
-                                    "iso2003-binary", "visa-base1",
-                                    "mastercard-cis", "mastercard-cis-ascii",
-                                    "base24",         "postilion",
-                                    "smartvista",     "way4"};
+static const char *const names[] = {
+    "iso87-ascii",  "iso87-ascii-hex", "iso87-binary", "iso87-ebcdic",   "iso93-ascii",
+    "iso93-binary", "iso2003-binary",  "visa-base1",   "mastercard-cis", "mastercard-cis-ascii",
+    "base24",       "postilion",       "smartvista",   "way4",           "mastercard-ipm"};
 static struct iso_dialect *dialects[countof(names)];
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

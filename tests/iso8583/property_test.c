@@ -174,13 +174,10 @@ static uint64_t seeds(uint64_t usual)
     return more != NULL ? strtoull(more, NULL, 10) : usual;
 }
 
-static const char *const shipped[] = {"iso87-ascii",    "iso87-ascii-hex",
-                                      "iso87-binary",   "iso87-ebcdic",
-                                      "iso93-ascii",    "iso93-binary",
-                                      "iso2003-binary", "visa-base1",
-                                      "mastercard-cis", "mastercard-cis-ascii",
-                                      "base24",         "postilion",
-                                      "smartvista",     "way4"};
+static const char *const shipped[] = {
+    "iso87-ascii",  "iso87-ascii-hex", "iso87-binary", "iso87-ebcdic",   "iso93-ascii",
+    "iso93-binary", "iso2003-binary",  "visa-base1",   "mastercard-cis", "mastercard-cis-ascii",
+    "base24",       "postilion",       "smartvista",   "way4",           "mastercard-ipm"};
 
 Test(property, shipped_dialects, .timeout = 300)
 {
