@@ -347,6 +347,25 @@ void host_print_holds(struct host *host, const char *account)
     }
 }
 
+void host_print_txns(struct host *host, uint32_t stan)
+{
+    struct ledger_state *state = host->ledger->state;
+    uint64_t about = 0;
+    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_txn); row++) {
+        uint32_t size;
+        const struct ledger_txn *t = ledger_state_row(state, LEDGER_TABLE_txn, row, &size);
+        about = t->stan == stan ? t->id : about;
+        if (t->id != 0 && (t->stan == stan || (about != 0 && t->related == about))) {
+            (void)printf("  ledger: txn %llx %04u STAN %06u state %u flags %x DE39 %.2s booked %lld "
+                         "undone %lld refunded %lld related %llx\n",
+                         (unsigned long long)t->id, t->mti, t->stan, t->state, t->flags,
+                         (const char *)t->de39, (long long)t->booked_minor,
+                         (long long)t->undone_minor, (long long)t->refunded_minor,
+                         (unsigned long long)t->related);
+        }
+    }
+}
+
 bool host_balance(struct host *host, const char *account, int64_t *balance_minor,
                   int64_t *held_minor)
 {

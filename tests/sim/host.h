@@ -46,6 +46,8 @@ int64_t host_deadline(const struct host *host);
 
 /* Prints every row that holds something of this account. */
 void host_print_holds(struct host *host, const char *account);
+/* Prints the ledger's transactions of this STAN. */
+void host_print_txns(struct host *host, uint32_t stan);
 
 struct ledger *host_ledger(struct host *host);
 struct ledger_port *host_control(struct host *host); /* the control sender's rings */

@@ -326,7 +326,7 @@ static void book(struct model *model, struct model_txn *txn, int32_t from, int32
     txn->from = from;
     txn->to = to;
     txn->posted = amount;
-    txn->refundable = amount;
+    txn->refundable += amount; /* a refund may have come while it was out */
     post(model, from, to, amount);
 }
 

@@ -166,23 +166,51 @@ static struct model_answer hear(struct watch *watch, const struct kept *kept)
 /* ---- comparing
  * ----------------------------------------------------------------------------------- */
 
+static bool is_request(const struct kept *kept)
+{
+    uint16_t kind = kept->command.header.kind;
+    return kind == LEDGER_AUTH || kind == LEDGER_INTENT || kind == LEDGER_ADVICE ||
+           kind == LEDGER_REVERSAL;
+}
+
+/* What came of a transaction that was out. */
+static void print_ends(const struct watch *watch, uint64_t txn)
+{
+    for (uint32_t i = 0; i < watch->kept_count; i++) {
+        const struct kept *kept = &watch->kept[i];
+        uint16_t kind = kept->command.header.kind;
+        if (kind == LEDGER_RESOLVED && kept->txn == txn) {
+            (void)printf("    %u: resolved, batch %llu\n", i, (unsigned long long)kept->batch);
+        } else if ((kind == LEDGER_OUTCOME || kind == LEDGER_TIMEOUT) &&
+                   kept->command.outcome.txn == txn) {
+            (void)printf("    %u: %s %.2s, batch %llu\n", i,
+                         kind == LEDGER_TIMEOUT ? "silence" : "outcome",
+                         (const char *)kept->command.outcome.de39, (unsigned long long)kept->batch);
+        }
+    }
+}
+
 /* Every command that spoke of this STAN: the story of a fault. */
 static void print_story(const struct watch *watch, const struct ledger_request *about,
                         uint32_t stan)
 {
+    host_print_txns(watch->host, stan);
     for (uint32_t i = 0; i < watch->kept_count; i++) {
-        const struct ledger_request *r = &watch->kept[i].command.request.request;
-        if (watch->kept[i].command.header.kind <= LEDGER_REVERSAL &&
-            watch->kept[i].command.header.kind != LEDGER_OUTCOME &&
-            watch->kept[i].command.header.kind != LEDGER_TIMEOUT &&
-            (r->stan == stan || r->original_stan == stan ||
-             memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) == 0)) {
-            (void)printf(
-                "  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
-                "batch %llu\n",
-                i, r->mti, r->stan, r->de3, (long long)r->amount_minor, (unsigned long long)r->de7,
-                r->original_mti, r->original_stan, (unsigned long long)(r->replay_key.low & 0xffff),
-                (unsigned long long)watch->kept[i].batch);
+        const struct kept *kept = &watch->kept[i];
+        const struct ledger_request *r = &kept->command.request.request;
+        if (!is_request(kept) ||
+            (r->stan != stan && r->original_stan != stan &&
+             memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) != 0)) {
+            continue;
+        }
+        (void)printf("  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
+                     "batch %llu\n",
+                     i, r->mti, r->stan, r->de3, (long long)r->amount_minor,
+                     (unsigned long long)r->de7, r->original_mti, r->original_stan,
+                     (unsigned long long)(r->replay_key.low & 0xffff),
+                     (unsigned long long)kept->batch);
+        if (kept->command.header.kind == LEDGER_INTENT && kept->txn != 0) {
+            print_ends(watch, kept->txn);
         }
     }
 }
@@ -207,10 +235,8 @@ static void compare(struct watch *watch, const struct kept *kept, const struct m
                     const struct ledger_verdict *verdict)
 {
     const struct ledger_request *r = &kept->command.request.request;
-    bool is_request =
-        kept->command.header.kind != LEDGER_OUTCOME && kept->command.header.kind != LEDGER_TIMEOUT;
     char what[96] = "outcome";
-    if (is_request) {
+    if (is_request(kept)) {
         (void)snprintf(what, sizeof what, "%04u DE3 %06u DE4 %lld STAN %06u", r->mti, r->de3,
                        (long long)r->amount_minor, r->stan);
     }
@@ -241,7 +267,7 @@ static void compare(struct watch *watch, const struct kept *kept, const struct m
     } else if (amount != want->amount_minor) {
         complain(watch, "%s: DE4 is %lld, not %lld", what, (long long)amount,
                  (long long)want->amount_minor);
-    } else if (is_request && reply->cvv2_result != (uint8_t)want->cvv2_result) {
+    } else if (is_request(kept) && reply->cvv2_result != (uint8_t)want->cvv2_result) {
         complain(watch, "%s: DE48.87 is %d, not %d (DE39 %.2s)", what, reply->cvv2_result,
                  want->cvv2_result, (const char *)reply->de39);
     } else if (want->ledger_minor != 0 && (reply->ledger_minor != want->ledger_minor ||
@@ -333,6 +359,7 @@ static const char *compare_balances(struct watch *watch, struct host *host)
 
 const char *watch_booted(struct watch *watch, struct host *host)
 {
+    watch->host = host;
     uint64_t survived = ledger_recovered_batch(host_ledger(host));
     uint32_t kept_count = 0;
     fresh_model(watch);
