@@ -97,8 +97,10 @@ struct iso_mti_rules {
     const char *title;
     uint8_t presence[ISO_FIELDS_MAX + 1];   /* enum iso_presence */
     uint16_t condition[ISO_FIELDS_MAX + 1]; /* index of its expression, 0 = none */
-    uint16_t highest;                       /* last field that may be mandatory */
-    bool others_forbidden;                  /* fields not listed are forbidden */
+    /* The same as bits, DE 1 being the top one: mandatory (echo or not), conditional with a
+     * condition, and both kinds of echo. */
+    uint64_t mandatory[3], conditional[3], echo[3];
+    bool others_forbidden; /* fields not listed are forbidden */
 };
 uint32_t iso_dialect_mti_count(const struct iso_dialect *dialect);
 const struct iso_mti_rules *iso_dialect_mti_at(const struct iso_dialect *dialect, uint32_t index);

@@ -50,8 +50,12 @@ static bool take_field(struct loader *loader, const struct yaml *at, const char 
         complain_at(loader, at, "field %u is %s already", *de,
                     iso_presence_text((enum iso_presence)rules->presence[*de]));
     rules->presence[*de] = (uint8_t)presence;
-    if (presence <= ISO_PRESENCE_CONDITIONAL && *de > rules->highest)
-        rules->highest = (uint16_t)*de;
+    uint32_t word = (*de - 1) >> 6;
+    uint64_t bit = UINT64_C(1) << (63 - ((*de - 1) & 63));
+    if (presence == ISO_PRESENCE_MANDATORY || presence == ISO_PRESENCE_MANDATORY_ECHO)
+        rules->mandatory[word] |= bit;
+    if (presence == ISO_PRESENCE_MANDATORY_ECHO || presence == ISO_PRESENCE_CONDITIONAL_ECHO)
+        rules->echo[word] |= bit;
     return true;
 }
 
@@ -75,6 +79,8 @@ static void load_presence(struct loader *loader, const struct yaml *list,
             complain_at(loader, item, "only conditional fields have conditions");
         else if (list->kind == YAML_MAPPING)
             rules->condition[de] = load_condition(loader, item);
+        if (presence == ISO_PRESENCE_CONDITIONAL && rules->condition[de] != 0)
+            rules->conditional[(de - 1) >> 6] |= UINT64_C(1) << (63 - ((de - 1) & 63));
     }
 }
 

@@ -17,12 +17,13 @@ void iso_response(const struct iso_dialect *dialect, const struct iso_msg *reque
     const struct iso_mti_rules *rules = iso_dialect_mti_rules(dialect, mti);
     if (rules == NULL)
         return;
-    for (uint32_t de = iso_msg_next(request, 0); de != 0; de = iso_msg_next(request, de)) {
-        enum iso_presence presence = (enum iso_presence)rules->presence[de];
-        bool echoed =
-            presence == ISO_PRESENCE_MANDATORY_ECHO || presence == ISO_PRESENCE_CONDITIONAL_ECHO;
-        if (echoed && !iso_draft_has(draft, de))
-            iso_draft_copy(draft, request, de);
+    for (uint32_t word = 0; word < 3; word++) {
+        uint64_t bits = rules->echo[word] & request->present[word] & ~draft->present[word];
+        while (bits != 0) {
+            uint32_t bit = (uint32_t)__builtin_clzll(bits);
+            bits &= ~(UINT64_C(1) << (63 - bit));
+            iso_draft_copy(draft, request, word * 64 + bit + 1);
+        }
     }
 }
 

@@ -93,24 +93,15 @@ uint32_t iso_missing(const struct iso_dialect *dialect, const struct iso_msg *ms
     const struct iso_mti_rules *rules = iso_dialect_mti_rules(dialect, msg->mti);
     if (rules == NULL)
         return 0;
-    for (uint32_t de = 2; de <= rules->highest; de++) {
-        if (iso_msg_has(msg, de))
-            continue;
-        switch ((enum iso_presence)rules->presence[de]) {
-        case ISO_PRESENCE_MANDATORY:
-        case ISO_PRESENCE_MANDATORY_ECHO:
-            return de;
-        case ISO_PRESENCE_CONDITIONAL:
-            if (rules->condition[de] != 0 &&
-                iso_condition_holds(dialect, rules->condition[de], msg))
+    for (uint32_t word = 0; word < 3; word++) {
+        uint64_t missing =
+            (rules->mandatory[word] | rules->conditional[word]) & ~msg->present[word];
+        while (missing != 0) {
+            uint32_t bit = (uint32_t)__builtin_clzll(missing), de = word * 64 + bit + 1;
+            missing &= ~(UINT64_C(1) << (63 - bit));
+            bool always = (rules->mandatory[word] >> (63 - bit) & 1) != 0;
+            if (always || iso_condition_holds(dialect, rules->condition[de], msg))
                 return de;
-            break;
-        case ISO_PRESENCE_NONE:
-        case ISO_PRESENCE_CONDITIONAL_ECHO:
-        case ISO_PRESENCE_OPTIONAL:
-        case ISO_PRESENCE_FORBIDDEN:
-        case ISO_PRESENCES_COUNT:
-            break;
         }
     }
     return 0;
