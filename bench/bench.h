@@ -6,8 +6,7 @@
 
 #include "base/base.h"
 
-/* ---- histogram.c: latencies with 1.6 % resolution, from 1 ns to 9 minutes ----------------------
- */
+/* ---- histogram.c: latencies with 1.6 % resolution, from 1 ns to 9 minutes ------------------ */
 
 #define HISTOGRAM_SUB_BITS 6u
 #define HISTOGRAM_BUCKETS  (34u << HISTOGRAM_SUB_BITS)
@@ -21,8 +20,7 @@ void histogram_add(struct histogram *histogram, int64_t value_ns);
 /* Upper bound of the bucket that holds the quantile; 0 when empty. */
 int64_t histogram_quantile_ns(const struct histogram *histogram, double quantile);
 
-/* ---- machine.c: who else uses the processors ----------------------------------------------------
- */
+/* ---- machine.c: who else uses the processors ----------------------------------------------- */
 
 #define MACHINE_TREES_MAX 8u
 
@@ -45,8 +43,7 @@ void machine_pin(int32_t cpu); /* the calling thread; -1: leave it; a refusal is
 void machine_unpin(void);
 int64_t machine_now_ns(void); /* CLOCK_MONOTONIC */
 
-/* ---- figures ------------------------------------------------------------------------------------
- */
+/* ---- figures ------------------------------------------------------------------------------- */
 
 /* Prints rate and latencies: as a JSON object when asked, else as lines for people. `more` is a
  * piece of JSON like "\"links\":8," put in front, or "". */

@@ -20,8 +20,7 @@ struct echo_options {
     const char *data, *writer;
 };
 
-/* ---- the server ---------------------------------------------------------------------------------
- */
+/* ---- the server ---------------------------------------------------------------------------- */
 
 struct staged { /* an answer that waits for its record */
     uint32_t link, size;
@@ -143,8 +142,7 @@ static void *server_main(void *argument)
     return NULL;
 }
 
-/* ---- the client ---------------------------------------------------------------------------------
- */
+/* ---- the client ---------------------------------------------------------------------------- */
 
 struct client {
     const struct echo_options *options;
@@ -227,8 +225,7 @@ static bool client_run(struct client *client, const char *address, struct server
     return !client->is_closed;
 }
 
-/* ---- the bench ----------------------------------------------------------------------------------
- */
+/* ---- the bench ----------------------------------------------------------------------------- */
 
 static int run(const struct echo_options *options)
 {

@@ -26,8 +26,7 @@ struct place { /* a folder with one segment */
     bool is_direct;
 };
 
-/* ---- one cell ----------------------------------------------------------------------------------
- */
+/* ---- one cell ------------------------------------------------------------------------------ */
 
 static bool write_once(struct io *io, const struct place *place, const uint8_t *data, uint32_t size,
                        uint64_t offset)
@@ -67,8 +66,7 @@ static bool measure(bool by_thread, const struct place *place, uint32_t size,
     return ok;
 }
 
-/* ---- a busy machine
- * ------------------------------------------------------------------------------ */
+/* ---- a busy machine ------------------------------------------------------------------------ */
 
 static void *spin(void *stop)
 {
@@ -115,8 +113,7 @@ static bool cells(const struct place *place, bool busy, bool json)
     return ok;
 }
 
-/* ---- the bench ---------------------------------------------------------------------------------
- */
+/* ---- the bench ----------------------------------------------------------------------------- */
 
 static bool place_make(struct place *place)
 {

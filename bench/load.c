@@ -62,8 +62,7 @@ static uint32_t answer_index(const uint8_t de39[2])
     return ((de39[0] & 0x7Fu) << 7 | (de39[1] & 0x7Fu)) & 0x3FFFu;
 }
 
-/* ---- a request ---------------------------------------------------------------------------------
- */
+/* ---- a request ----------------------------------------------------------------------------- */
 
 static void count_up(uint8_t *digits, uint32_t count)
 {
@@ -137,8 +136,7 @@ static bool say(struct load *load, uint32_t index, int64_t due_ns)
     return true;
 }
 
-/* ---- an answer ---------------------------------------------------------------------------------
- */
+/* ---- an answer ----------------------------------------------------------------------------- */
 
 static void on_frame(struct wire *wire, struct wire_link *wire_link, const uint8_t *message,
                      uint32_t size)
@@ -179,8 +177,7 @@ static void on_close(struct wire *wire, struct wire_link *wire_link)
     load->links_lost++;
 }
 
-/* ---- running -----------------------------------------------------------------------------------
- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 static void refresh(struct load *load)
 {
@@ -247,8 +244,7 @@ static void collect(struct load *load)
     }
 }
 
-/* ---- expectations and the report ---------------------------------------------------------------
- */
+/* ---- expectations and the report ----------------------------------------------------------- */
 
 /* "39=00:99%": at least that share of the answers; without a share, all of them. */
 static bool is_expected(const struct load *load, const char *text)
@@ -316,8 +312,7 @@ static bool report(const struct load *load, double cpu_s, double foreign_percent
     return good;
 }
 
-/* ---- start -------------------------------------------------------------------------------------
- */
+/* ---- start --------------------------------------------------------------------------------- */
 
 static bool connect_links(struct load *load, char *text, size_t text_size)
 {

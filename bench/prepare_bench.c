@@ -54,8 +54,7 @@ struct prepare {
     uint64_t refused;
 };
 
-/* ---- files
- * --------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static bool copy_file(const char *from, const char *to)
 {
@@ -151,8 +150,7 @@ static bool lock_directory(struct prepare *prepare)
     return true;
 }
 
-/* ---- HSM and ledger
- * ------------------------------------------------------------------------------ */
+/* ---- HSM and ledger ------------------------------------------------------------------------ */
 
 static bool start_hsm(struct prepare *prepare)
 {
@@ -239,8 +237,7 @@ static bool open_ledger(struct prepare *prepare)
     return prepare->ledger != NULL;
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------- */
 
 static void run_thread(struct prepare *prepare, struct thread *thread, bool writes)
 {
@@ -299,8 +296,7 @@ static void stop_thread(struct thread *thread, pthread_t id)
     (void)pthread_join(id, NULL);
 }
 
-/* ---- feeding
- * ------------------------------------------------------------------------------------- */
+/* ---- feeding ------------------------------------------------------------------------------- */
 
 static void take_verdicts(struct prepare *prepare)
 {

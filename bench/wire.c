@@ -59,8 +59,7 @@ static void close_link(struct wire *wire, struct wire_link *link)
     }
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending ------------------------------------------------------------------------------- */
 
 uint8_t *wire_put(struct wire *wire, struct wire_link *link, uint32_t size)
 {
@@ -120,8 +119,7 @@ static void send_done(struct wire *wire, struct wire_link *link, int32_t result)
     }
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------
- */
+/* ---- receiving ----------------------------------------------------------------------------- */
 
 /* Shows the whole frames at the front of data; returns what they took; UINT32_MAX: not frames. */
 static uint32_t show_frames(struct wire *wire, struct wire_link *link, const uint8_t *data,
@@ -212,8 +210,7 @@ static void receive_done(struct wire *wire, const struct io_uring_cqe *cqe)
     }
 }
 
-/* ---- the turn ----------------------------------------------------------------------------------
- */
+/* ---- the turn ------------------------------------------------------------------------------ */
 
 static void take_completions(struct wire *wire)
 {
@@ -253,8 +250,7 @@ void wire_turn(struct wire *wire, int64_t timeout_ns)
     take_completions(wire);
 }
 
-/* ---- start and end -----------------------------------------------------------------------------
- */
+/* ---- start and end ------------------------------------------------------------------------- */
 
 static bool open_ring(struct wire *wire, char *text, size_t text_size)
 {

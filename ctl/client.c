@@ -40,8 +40,7 @@ void ctl_close(struct ctl_client *client)
     client->buffer = NULL;
 }
 
-/* ---- out ---------------------------------------------------------------------------------------
- */
+/* ---- out ----------------------------------------------------------------------------------- */
 
 /* False: nothing more fits, or the connection is gone. */
 static bool take_bytes(struct ctl_client *client)
@@ -101,8 +100,7 @@ bool ctl_send(struct ctl_client *client, const char *command, const json_t *args
     return sent;
 }
 
-/* ---- in ----------------------------------------------------------------------------------------
- */
+/* ---- in ------------------------------------------------------------------------------------ */
 
 json_t *ctl_receive(struct ctl_client *client)
 {

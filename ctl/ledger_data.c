@@ -34,8 +34,7 @@ static int fail(const char *text)
     return 2;
 }
 
-/* ---- places ------------------------------------------------------------------------------------
- */
+/* ---- places -------------------------------------------------------------------------------- */
 
 static struct conf *load_conf(const char *file, const char *data)
 {
@@ -129,8 +128,7 @@ static void print(json_t *row)
     json_decref(rows);
 }
 
-/* ---- verify, trial-balance, account
- * -------------------------------------------------------------- */
+/* ---- verify, trial-balance, account -------------------------------------------------------- */
 
 static int verify(struct place *place, struct state_store *store)
 {
@@ -286,8 +284,7 @@ int ctl_ledger_data(const char *words, int argc, char **argv)
     return status;
 }
 
-/* ---- backup, restore
- * ----------------------------------------------------------------------------- */
+/* ---- backup, restore ----------------------------------------------------------------------- */
 
 static int copy(int argc, char **argv, bool is_restore)
 {

@@ -129,8 +129,7 @@ bool sim_message_build(const struct iso_dialect *dialect, const json_t *message,
     return done;
 }
 
-/* ---- to JSON -----------------------------------------------------------------------------------
- */
+/* ---- to JSON ------------------------------------------------------------------------------- */
 
 static json_t *json_of_value(const struct iso_node *node, char *value, size_t size, bool masked)
 {

@@ -20,8 +20,7 @@ static void pause_ms(int64_t milliseconds)
     (void)nanosleep(&time, NULL);
 }
 
-/* ---- one step ----------------------------------------------------------------------------------
- */
+/* ---- one step ------------------------------------------------------------------------------ */
 
 static struct caller *caller_of(struct mix *mix, const struct mix_step *step)
 {
@@ -175,8 +174,7 @@ static void play(struct mix *mix, struct mix_step *step)
     }
 }
 
-/* ---- the table ---------------------------------------------------------------------------------
- */
+/* ---- the table ----------------------------------------------------------------------------- */
 
 /* Pads by characters: the texts are UTF-8. */
 static void print_cell(const char *text, int width)
@@ -219,8 +217,7 @@ static void print_step(const struct mix_options *options, const struct mix_step 
     (void)fflush(stdout);
 }
 
-/* ---- start -------------------------------------------------------------------------------------
- */
+/* ---- start --------------------------------------------------------------------------------- */
 
 static bool read_steps(struct mix *mix, char *text, size_t text_size)
 {
@@ -329,8 +326,7 @@ int mix_run(const struct mix_options *options)
     return wrong == 0 ? 0 : 1;
 }
 
-/* ---- the demo's cards --------------------------------------------------------------------------
- */
+/* ---- the demo's cards ---------------------------------------------------------------------- */
 
 static void print_card(const struct demo_keys *keys, uint32_t card)
 {

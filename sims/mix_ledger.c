@@ -108,8 +108,7 @@ bool mix_watch_all(struct mix *mix, char *text, size_t text_size)
     return true;
 }
 
-/* ---- effects -----------------------------------------------------------------------------------
- */
+/* ---- effects ------------------------------------------------------------------------------- */
 
 static void put_money(char *out, size_t out_size, int64_t minor)
 {
@@ -187,8 +186,7 @@ void mix_check_effect(struct mix *mix, struct mix_step *step)
     }
 }
 
-/* ---- records -----------------------------------------------------------------------------------
- */
+/* ---- records ------------------------------------------------------------------------------- */
 
 static void take_text(const json_t *row, const char *key, char *out, size_t out_size)
 {

@@ -18,8 +18,7 @@ static void set(json_t *fields, const char *de, const char *value)
     (void)json_object_set_new(fields, de, json_string(value));
 }
 
-/* ---- fields that every message has -------------------------------------------------------------
- */
+/* ---- fields that every message has --------------------------------------------------------- */
 
 /* Makes one field anew: the ones that tell messages apart. */
 static void make_fresh(struct mix *mix, json_t *fields, const char *de)
@@ -68,8 +67,7 @@ static json_t *default_fields(struct mix *mix, const char *mti)
     return fields;
 }
 
-/* ---- what a step asks for ----------------------------------------------------------------------
- */
+/* ---- what a step asks for ------------------------------------------------------------------ */
 
 struct mix_step *mix_find(struct mix *mix, const char *name)
 {

@@ -76,8 +76,7 @@ static bool happens(struct scheme *scheme, int64_t percent)
     return percent > 0 && next_random(scheme) % 100 < (uint64_t)percent;
 }
 
-/* ---- what to do --------------------------------------------------------------------------------
- */
+/* ---- what to do ---------------------------------------------------------------------------- */
 
 static void judge_by_amount(const struct iso_msg *msg, struct action *action)
 {
@@ -121,8 +120,7 @@ static struct action judge(struct scheme *scheme, const struct iso_msg *msg)
     return action;
 }
 
-/* ---- doing it ----------------------------------------------------------------------------------
- */
+/* ---- doing it ------------------------------------------------------------------------------ */
 
 static bool build_answer(struct scheme *scheme, const struct iso_msg *msg,
                          const struct action *action, uint8_t *out, uint32_t *size)
@@ -273,8 +271,7 @@ static void on_message(struct station *station, struct station_link *link, struc
     }
 }
 
-/* ---- start and end -----------------------------------------------------------------------------
- */
+/* ---- start and end ------------------------------------------------------------------------- */
 
 static bool open_all(struct scheme *scheme, char *text, size_t text_size)
 {

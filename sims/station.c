@@ -38,8 +38,7 @@ bool station_listen(struct station *station, const char *address, char *text, si
     return true;
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending ------------------------------------------------------------------------------- */
 
 bool station_send(struct station *station, struct station_link *link, struct span message)
 {
@@ -99,8 +98,7 @@ void station_disconnect(struct station *station, struct station_link *link)
     }
 }
 
-/* ---- receiving ---------------------------------------------------------------------------------
- */
+/* ---- receiving ----------------------------------------------------------------------------- */
 
 static void accepted(struct station *station, io_socket socket)
 {

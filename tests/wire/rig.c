@@ -63,6 +63,14 @@ void rig_sleep_ms(int64_t milliseconds)
     (void)nanosleep(&time, NULL);
 }
 
+uint64_t rig_seed(void)
+{
+    const char *text = getenv("RS_SEED");
+    uint64_t seed = text != NULL ? (uint64_t)strtoull(text, NULL, 10) : (uint64_t)getpid();
+    printf("RS_SEED=%llu\n", (unsigned long long)seed);
+    return seed;
+}
+
 uint64_t rig_random(uint64_t *state)
 {
     uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
@@ -71,8 +79,7 @@ uint64_t rig_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* ---- processes
- * ----------------------------------------------------------------------------------- */
+/* ---- processes ----------------------------------------------------------------------------- */
 
 /* Output goes to DIR/NAME.log. 0: could not be started. */
 static pid_t start(const struct rig *rig, const char *log, const char *const *arguments)
@@ -151,15 +158,13 @@ static int add_sets(const struct rig *rig, const char **arguments, int count, ch
     return count;
 }
 
-/* ---- opening
- * --------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static bool find_folders(struct rig *rig, bool use_release)
 {
     const char *root = getenv("RS_ROOT"), *build = getenv("RS_BUILD_DIR");
     if (root == NULL || build == NULL) {
-        printf("RS_ROOT and RS_BUILD_DIR are wanted: run `./dev test wire`\n");
-        return false;
+        return CHECK(false, "RS_ROOT and RS_BUILD_DIR are wanted: run `./dev test wire`");
     }
     (void)snprintf(rig->root, sizeof rig->root, "%s", root);
     (void)snprintf(rig->build, sizeof rig->build, "%s", build);
@@ -210,8 +215,7 @@ bool rig_open(struct rig *rig, const char *name, bool use_release)
            make_token(rig);
 }
 
-/* ---- starting
- * ---------------------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------------ */
 
 bool rig_start_schemes(struct rig *rig)
 {
@@ -342,8 +346,7 @@ pid_t rig_hsmd(const struct rig *rig)
     return found;
 }
 
-/* ---- control
- * ----------------------------------------------------------------------------------------- */
+/* ---- control ------------------------------------------------------------------------------- */
 
 bool rig_call(struct rig *rig, const char *command, json_t *args, struct ctl_answer *answer)
 {
@@ -420,8 +423,10 @@ bool rig_fill(struct rig *rig)
     char pan[17];
     bool done = true;
     for (size_t i = 0; i < countof(house); i++) {
-        done &= call_done(rig, "account create",
-                          json_pack("{s:s, s:b}", "account", house[i], "house", 1));
+        struct ctl_answer answer; /* the daemon may have made it by itself */
+        (void)rig_call(rig, "account create",
+                       json_pack("{s:s, s:b}", "account", house[i], "house", 1), &answer);
+        ctl_answer_free(&answer);
     }
     done &= import_cards(rig);
     for (size_t i = 0; i < countof(changes); i++) {

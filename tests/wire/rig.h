@@ -25,8 +25,7 @@ struct rig {
     const char *scheme_options[8]; /* more arguments of both schemes; NULL-terminated */
 };
 
-/* ---- checks: counted, the first failures are printed
- * ---------------------------------------------- */
+/* ---- checks: counted, the first failures are printed --------------------------------------- */
 
 extern uint32_t checks_passed, checks_failed;
 bool check(bool holds, const char *file, int line, const char *format, ...) PRINTF(4, 5);
@@ -34,8 +33,7 @@ bool check(bool holds, const char *file, int line, const char *format, ...) PRIN
 /* Prints `N passed, N failed`; the exit status of main(). */
 int checks_report(void);
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 /* use_release: the release build, for rounds that count. Makes directory, token and dialect. */
 NODISCARD bool rig_open(struct rig *rig, const char *name, bool use_release);
@@ -49,11 +47,9 @@ void rig_kill(struct rig *rig);       /* SIGKILL to the daemon */
 int rig_stop_daemon(struct rig *rig); /* SIGTERM; its exit status, -1: had to be killed */
 void rig_end(struct rig *rig);
 
-/* ---- money and records
- * ------------------------------------------------------------------------------ */
+/* ---- money and records --------------------------------------------------------------------- */
 
-NODISCARD bool rig_call(struct rig *rig, const char *command, json_t *args,
-                        struct ctl_answer *answer);
+bool rig_call(struct rig *rig, const char *command, json_t *args, struct ctl_answer *answer);
 int64_t rig_balance(struct rig *rig, const char *account);
 int64_t rig_held(struct rig *rig, const char *account);
 /* Sum over all accounts that begin with `prefix`. */
@@ -64,8 +60,7 @@ NODISCARD bool rig_settle(struct rig *rig, int64_t timeout_ms);
 void rig_check_books(struct rig *rig);
 pid_t rig_hsmd(const struct rig *rig); /* the daemon's first HSM worker; 0: none */
 
-/* ---- messages
- * --------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 struct rig_message { /* what is NULL or 0 is left out, or has the demo's usual value */
     const char *mti, *pan, *de3, *de52, *cvv2, *track2, *de90, *de95, *terminal;
@@ -91,5 +86,7 @@ void rig_original(const struct rig_message *message, char out[43]);
 int64_t rig_now_ms(void);
 void rig_sleep_ms(int64_t milliseconds);
 uint64_t rig_random(uint64_t *state);
+/* RS_SEED, or another one each time; printed. */
+uint64_t rig_seed(void);
 
 #endif

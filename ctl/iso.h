@@ -1,0 +1,24 @@
+/* iso.h - what the commands around the codec share. */
+#ifndef CTL_ISO_H
+#define CTL_ISO_H
+
+#include "iso8583/dialect.h"
+
+struct ctl_iso_options {
+    const char *dialect, *frame;
+    bool reveal;
+    const char *rest[8]; /* arguments that are no option */
+    int rest_count;
+    const char *expects[64]; /* --expect */
+    int expects_count;
+    const char *from, *to; /* --from, --to */
+};
+/* False: it has said why. */
+NODISCARD bool ctl_iso_options(int argc, char **argv, struct ctl_iso_options *options);
+/* Directories that dialects are looked up in: conf/dialects, and the one beside the program. */
+const char *ctl_dialect_directories(void);
+/* A dialect by name or file; NULL: its faults stand on standard error. */
+NODISCARD struct iso_dialect *ctl_dialect_load(const char *name);
+void ctl_report_print(const struct iso_report *report);
+
+#endif
