@@ -82,7 +82,7 @@ const char *ledger_failure(const struct ledger *ledger);
 
 /* For the simulator; production has none. Called in the shard's turn. */
 struct ledger_hooks {
-    /* The process may end here: "plan", "append", "durable", "release". */
+    /* The process may end here: "plan", "append", "durable", "release", "verdict pushed". */
     void (*crash_point)(void *context, const char *name);
     /* A command was taken, in this order; verdict NULL: it waits for another's. batch: the journal
      * batch that holds its record, 0 = nothing was written. */

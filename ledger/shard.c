@@ -84,6 +84,7 @@ static void ring_bells(struct ledger *ledger)
             if (ledger->ports[i].bell != NULL) {
                 bell_ring(ledger->ports[i].bell);
             }
+            crash_point(ledger, "verdict pushed");
         }
     }
 }

@@ -221,6 +221,9 @@ uint32_t decide_verdicts(struct worker *worker)
             must(txn != NULL && txn->is_command_out); /* it cannot end before its verdict */
             txn->is_command_out = false;
             txn->credits++;
+            if (verdict->command == LEDGER_OUTCOME || verdict->command == LEDGER_TIMEOUT) {
+                worker_crash_point(worker, "outcome written");
+            }
             take_verdict(worker, txn, verdict);
         }
         ring_next(ring);

@@ -8,6 +8,8 @@
 #include "hsm/seal.h"
 #include "ledger/follower.h"
 #include "ledger/shard.h"
+#include "ledger/state.h"
+#include "ledger/verify.h"
 #include "rules/rules.h"
 #include "switch/worker.h"
 #include "tests/sim/hsm_sim.h"
@@ -35,6 +37,8 @@ struct host {
     struct state_store *state;
     struct ledger_ref *ref;
     struct iso_dialect *dialect;
+    struct state_store_ops state_ops;
+    struct ledger_ref_store_ops ref_ops;
     struct rules *rules_set;
     const struct rules *_Atomic rules;
 
@@ -56,6 +60,15 @@ struct host {
     uint64_t generation; /* of the boot: writes of an earlier one are nobody's */
     uint64_t boots_count;
     bool is_up, is_spared, may_crash;
+    uint32_t aim, aim_left;   /* this boot ends at the aim_left-th pass of that point; 0 = no aim */
+    uint32_t pending;         /* point + 1 at which it ends before its next round; 0 = none */
+    enum disk_sim_crash tear; /* how the next crash treats writes under way */
+    uint32_t tear_sectors;
+
+    /* what goes wrong around it */
+    enum hsm_sim_mode hsm_mode;
+    uint32_t disk_times;
+    bool disk_fails, disk_full, stalls[FOLLOWERS_COUNT];
     struct ledger_hooks hooks;
     jmp_buf crash;
     char text[512];
@@ -84,14 +97,26 @@ struct pending_write {
     uint64_t ticket, generation;
 };
 
+static bool meets(struct host *host, uint32_t point);
+static void crash_point(void *context, const char *name);
+
 static void write_done(void *context)
 {
     struct pending_write *pending = context;
     struct host *host = pending->host;
     struct io_event event;
-    if (pending->generation == host->generation && host->is_up &&
-        disk_sim_finish_token(host->disk_sim, pending->ticket, &event)) {
-        sim_io_written(host->io, pending->ticket, event.result);
+    if (pending->generation == host->generation && host->is_up) {
+        if (host->disk_fails) {
+            disk_sim_fail(host->disk_sim, 0, 1, IO_ERR_DISK);
+        }
+        if (disk_sim_finish_token(host->disk_sim, pending->ticket, &event)) {
+            host->disk_fails = false;
+            uint32_t point = sim_point_find("write done");
+            if (event.result >= 0 && meets(host, point)) {
+                host->pending = point + 1;
+            }
+            sim_io_written(host->io, pending->ticket, event.result);
+        }
     }
     free(pending);
 }
@@ -100,22 +125,104 @@ static void pipe_write(struct sim_disk_writer *writer, io_file file, const uint8
                        uint32_t size, uint64_t offset, uint64_t ticket)
 {
     struct host *host = ((struct disk_pipe *)writer)->host;
+    struct sim_random *random = sim_world_random(host->world);
     struct pending_write *pending = malloc(sizeof *pending);
     must(pending != NULL);
     *pending = (struct pending_write){host, ticket, host->generation};
     disk_sim_write(host->disk_sim, ticket, file, data, size, offset);
-    int64_t spread = (int64_t)sim_below(sim_world_random(host->world), DISK_NS_MAX - DISK_NS_MIN);
-    sim_at(host->world, DISK_NS_MIN + spread, write_done, pending);
+    int64_t spread = (int64_t)sim_below(random, DISK_NS_MAX - DISK_NS_MIN);
+    sim_at(host->world, (DISK_NS_MIN + spread) * host->disk_times, write_done, pending);
+    host->tear = sim_percent(random, 50) ? DISK_SIM_PREFIX : DISK_SIM_SUBSET;
+    host->tear_sectors = 1 + (uint32_t)sim_below(random, size / DISK_SIM_SECTOR - 1);
+    crash_point(host, "write torn");
+    host->tear = DISK_SIM_ANY;
+}
+
+/* Stores whose commits are points. The simulation has one thread and one host at a time. */
+static struct host *the_host;
+static const struct state_store_ops *plain_state_ops;
+static const struct ledger_ref_store_ops *plain_ref_ops;
+static struct disk_ops wrapped_disk_ops;
+static const struct disk_ops *plain_disk_ops;
+
+static enum io_err state_commits(struct state_store *store, const struct store_mark *mark)
+{
+    enum io_err err = plain_state_ops->commit(store, mark);
+    crash_point(the_host, "state commits");
+    return err;
+}
+
+static enum io_err ref_commits(struct ledger_ref *ref, uint64_t batch)
+{
+    enum io_err err = plain_ref_ops->commit(ref, batch);
+    crash_point(the_host, "ref commits");
+    return err;
+}
+
+static enum io_err archive_syncs(struct disk *disk, const char *name)
+{
+    enum io_err err = plain_disk_ops->sync(disk, name);
+    crash_point(the_host, "archive commits");
+    return err;
+}
+
+static enum io_err recovery_writes(struct disk *disk, io_file file, const uint8_t *data,
+                                   uint32_t size, uint64_t offset)
+{
+    enum io_err err = plain_disk_ops->write(disk, file, data, size, offset);
+    crash_point(the_host, "recovery writes");
+    return err;
+}
+
+static void wrap_stores(struct host *host)
+{
+    the_host = host;
+    plain_state_ops = host->state->ops;
+    host->state_ops = *plain_state_ops;
+    host->state_ops.commit = state_commits;
+    host->state->ops = &host->state_ops;
+    plain_ref_ops = host->ref->ops;
+    host->ref_ops = *plain_ref_ops;
+    host->ref_ops.commit = ref_commits;
+    host->ref->ops = &host->ref_ops;
+    struct disk *disk = disk_sim_disk(host->disk_sim);
+    plain_disk_ops = disk->ops;
+    wrapped_disk_ops = *plain_disk_ops;
+    wrapped_disk_ops.sync = archive_syncs;
+    wrapped_disk_ops.write = recovery_writes;
+    disk->ops = &wrapped_disk_ops;
 }
 
 /* ---- crashes -----------------------------------------------------------------------------------
  */
 
+/* Every boot aims at one point; besides, each may be the end by chance. */
+static void take_aim(struct host *host)
+{
+    struct sim_random *random = sim_world_random(host->world);
+    host->aim = (uint32_t)sim_below(random, sim_points_count);
+    host->aim_left = 1 + (uint32_t)sim_below(random, sim_points[host->aim].often);
+    host->aim_left = sim_percent(random, 50) ? host->aim_left : 0;
+}
+
+/* Counts; true: the process ends here. */
+static bool meets(struct host *host, uint32_t point)
+{
+    host->options.points->passed[point]++;
+    if (host->is_spared || host->options.crash_ppm == 0) {
+        return false;
+    }
+    bool is_aim = host->aim == point && host->aim_left > 0 && --host->aim_left == 0;
+    return is_aim ||
+           sim_below(sim_world_random(host->world), 1000000) < host->options.crash_ppm;
+}
+
 static void crash_point(void *context, const char *name)
 {
     struct host *host = context;
-    if (host->may_crash && !host->is_spared &&
-        sim_below(sim_world_random(host->world), 1000) < host->options.crash_permille) {
+    uint32_t point = sim_point_find(name);
+    if (host->may_crash && meets(host, point)) {
+        host->options.points->crashed[point]++;
         (void)snprintf(host->text, sizeof host->text, "%s", name);
         longjmp(host->crash, 1);
     }
@@ -129,6 +236,32 @@ static void decided(void *context, const struct ledger_command *command,
 }
 
 /* Nothing is closed: a process that ends does not tidy up. */
+static void drop(struct host *host)
+{
+    host->is_up = false;
+    host->generation++;
+    disk_sim_crash(host->disk_sim, host->tear, host->tear_sectors);
+    host->tear = DISK_SIM_ANY;
+    host->pending = 0;
+    host->disk_fails = false;
+    state_store_memory_crash(host->state);
+    ledger_ref_memory_crash(host->ref);
+    if (host->reader != NULL) {
+        host->reader->ops->close(host->reader);
+        host->reader = NULL;
+    }
+    if (host->hsm != NULL) {
+        hsm_sim_destroy(host->hsm);
+        host->hsm = NULL;
+    }
+    if (host->io != NULL) {
+        host->io->ops->destroy(host->io);
+        host->io = NULL;
+    }
+    host->ledger = NULL;
+    mem_release_to(host->memory_mark);
+}
+
 void host_crash(struct host *host, const char *why)
 {
     if (!host->is_up) {
@@ -137,19 +270,7 @@ void host_crash(struct host *host, const char *why)
     if (why != host->text) {
         (void)snprintf(host->text, sizeof host->text, "%s", why);
     }
-    host->is_up = false;
-    host->generation++;
-    disk_sim_crash(host->disk_sim, DISK_SIM_ANY, 0);
-    state_store_memory_crash(host->state);
-    ledger_ref_memory_crash(host->ref);
-    if (host->reader != NULL) {
-        host->reader->ops->close(host->reader);
-        host->reader = NULL;
-    }
-    hsm_sim_destroy(host->hsm);
-    host->hsm = NULL;
-    host->io->ops->destroy(host->io);
-    mem_release_to(host->memory_mark);
+    drop(host);
 }
 
 /* ---- booting -----------------------------------------------------------------------------------
@@ -293,22 +414,55 @@ static bool boot(struct host *host)
     return true;
 }
 
-bool host_boot(struct host *host)
+enum host_booted host_boot(struct host *host)
 {
     must(!host->is_up);
     host->memory_mark = mem_mark();
-    if (!boot(host)) {
-        mem_release_to(host->memory_mark);
-        return false;
+    take_aim(host);
+    if (setjmp(host->crash) != 0) {
+        host->may_crash = false;
+        drop(host);
+        return HOST_CRASHED;
+    }
+    host->may_crash = true;
+    bool is_booted = boot(host);
+    host->may_crash = false;
+    if (!is_booted) {
+        drop(host);
+        return HOST_REFUSED;
     }
     host->boots_count++;
     host->is_up = true;
+    hsm_sim_set_mode(host->hsm, host->hsm_mode);
+    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
+        followers_pause(ledger_followers(host->ledger), (enum follower_kind)kind,
+                        host->stalls[kind]);
+    }
+    return HOST_UP;
+}
+
+/* What the daemon's control thread does: a journal that failed ends the process. */
+static bool has_ended_itself(struct host *host)
+{
+    if (ledger_failure(host->ledger)[0] == '\0') {
+        return false;
+    }
+    uint32_t point = sim_point_find("journal fails");
+    host->options.points->passed[point]++;
+    host->options.points->crashed[point]++;
+    host_crash(host, "journal fails");
     return true;
 }
 
 bool host_round(struct host *host)
 {
     must(host->is_up);
+    if (host->pending != 0) {
+        uint32_t point = host->pending - 1;
+        host->options.points->crashed[point]++;
+        host_crash(host, sim_points[point].text);
+        return false;
+    }
     if (setjmp(host->crash) != 0) {
         host->may_crash = false;
         host_crash(host, host->text);
@@ -317,7 +471,80 @@ bool host_round(struct host *host)
     host->may_crash = true;
     (void)thread_round(&host->thread, 0);
     host->may_crash = false;
-    return true;
+    return !has_ended_itself(host);
+}
+
+/* ---- what goes wrong around it ---------------------------------------------------------------- */
+
+void host_hsm(struct host *host, enum hsm_sim_mode mode)
+{
+    host->hsm_mode = mode;
+    if (host->is_up) {
+        hsm_sim_set_mode(host->hsm, mode);
+    }
+}
+
+void host_disk_slow(struct host *host, uint32_t times)
+{
+    host->disk_times = times;
+}
+
+static void add_bytes(void *context, const char *name, uint64_t bytes)
+{
+    (void)name;
+    *(uint64_t *)context += bytes;
+}
+
+void host_disk_full(struct host *host, bool is_full)
+{
+    uint64_t bytes = 0;
+    struct disk *disk = disk_sim_disk(host->disk_sim);
+    must(disk->ops->each(disk, add_bytes, &bytes) == IO_OK);
+    disk_sim_capacity(host->disk_sim, is_full ? bytes : 0);
+    host->disk_full = is_full;
+}
+
+bool host_disk_is_full(const struct host *host)
+{
+    return host->disk_full;
+}
+
+void host_disk_error(struct host *host)
+{
+    host->disk_fails = true;
+}
+
+void host_follower_stalls(struct host *host, enum follower_kind kind, bool stalls)
+{
+    host->stalls[kind] = stalls;
+    if (host->is_up) {
+        followers_pause(ledger_followers(host->ledger), kind, stalls);
+    }
+}
+
+/* ---- looking -----------------------------------------------------------------------------------
+ */
+
+int64_t host_utc_ns(const struct host *host)
+{
+    return host->ledger->now.utc_ns;
+}
+
+bool host_is_quiet(const struct host *host)
+{
+    return host->is_up && ledger_drained(host->ledger);
+}
+
+uint64_t host_digest(const struct host *host)
+{
+    return ledger_state_digest(host->ledger->state);
+}
+
+const char *host_verify(const struct host *host)
+{
+    static struct ledger_verified verified;
+    ledger_state_verify(host->ledger->state, &verified);
+    return verified.is_ok ? NULL : verified.text;
 }
 
 void host_spare(struct host *host, bool spared)
@@ -400,6 +627,17 @@ int64_t host_deadline(const struct host *host)
 /* ---- the host itself ---------------------------------------------------------------------------
  */
 
+/* The data directory's hash key is chance, and all chance here is the seed's. */
+static void put_hash_key(struct host *host)
+{
+    struct disk *disk = disk_sim_disk(host->disk_sim);
+    uint64_t key[2], offset;
+    key[0] = sim_next(sim_world_random(host->world));
+    key[1] = sim_next(sim_world_random(host->world));
+    must(disk->ops->append(disk, "hash-key", (const uint8_t *)key, sizeof key, &offset) == IO_OK);
+    must(disk->ops->sync(disk, "hash-key") == IO_OK);
+}
+
 struct host *host_create(struct sim_world *world, const struct host_options *options)
 {
     struct host *host = calloc(1, sizeof *host);
@@ -423,6 +661,10 @@ struct host *host_create(struct sim_world *world, const struct host_options *opt
     host->state = state_store_memory();
     host->ref = ledger_ref_memory();
     static struct iso_report iso_report;
+    host->disk_times = 1;
+    host->tear = DISK_SIM_ANY;
+    wrap_stores(host);
+    put_hash_key(host);
     host->dialect = iso_dialect_by_name("iso87-ascii", SIM_CONF_DIRECTORY "/dialects", &iso_report);
     static const char *const endpoints[] = {"demo-a", "demo-b"};
     static struct conf_report report;

@@ -9,7 +9,10 @@
 
 #include "base/agent.h"
 #include "ledger/ledger.h"
+#include "ledger/follower.h"
 #include "tests/sim/disk_sim.h"
+#include "tests/sim/hsm_sim.h"
+#include "tests/sim/point.h"
 #include "tests/sim/world.h"
 
 #define SIM_LISTENER   "127.0.0.1:8583"
@@ -20,7 +23,8 @@
 
 struct host_options {
     uint64_t seed;
-    uint32_t crash_permille;          /* of named points passed */
+    uint32_t crash_ppm;               /* of named points passed, by chance; 0 = never a crash */
+    struct sim_point_counts *points;  /* counted there */
     const struct ledger_hooks *hooks; /* decided only */
 };
 
@@ -29,8 +33,9 @@ struct host;
 struct host *host_create(struct sim_world *world, const struct host_options *options);
 void host_destroy(struct host *host);
 
-/* False: the recovery refused; host_text() says why. */
-NODISCARD bool host_boot(struct host *host);
+enum host_booted { HOST_UP, HOST_CRASHED, HOST_REFUSED };
+/* REFUSED: host_text() says why. CRASHED: while it recovered. */
+NODISCARD enum host_booted host_boot(struct host *host);
 bool host_is_up(const struct host *host);
 const char *host_text(const struct host *host); /* the crash point, or the refusal */
 /* One round of every agent. False: it crashed on the way. */
@@ -38,6 +43,19 @@ bool host_round(struct host *host);
 void host_crash(struct host *host, const char *why);
 /* From now on no named point ends the process. */
 void host_spare(struct host *host, bool spared);
+
+/* ---- what goes wrong around it: stays until it is taken back, also over a crash ---------------- */
+
+void host_hsm(struct host *host, enum hsm_sim_mode mode);
+void host_disk_slow(struct host *host, uint32_t times);
+void host_disk_full(struct host *host, bool is_full);
+bool host_disk_is_full(const struct host *host);
+void host_disk_error(struct host *host); /* the next write of the journal ends with EIO */
+void host_follower_stalls(struct host *host, enum follower_kind kind, bool stalls);
+
+/* ---- looking -----------------------------------------------------------------------------------
+ */
+
 /* Of an account, straight from the shard's rows; false when there is none. */
 bool host_balance(struct host *host, const char *account, int64_t *balance_minor,
                   int64_t *held_minor);
@@ -52,6 +70,12 @@ void host_print_txns(struct host *host, uint32_t stan);
 struct ledger *host_ledger(struct host *host);
 struct ledger_port *host_control(struct host *host); /* the control sender's rings */
 uint16_t host_control_sender(void);
+int64_t host_utc_ns(const struct host *host); /* batch time of the shard */
+/* Nothing is in flight: every command is decided, durable and told. */
+bool host_is_quiet(const struct host *host);
+uint64_t host_digest(const struct host *host); /* of the ledger's state */
+/* NULL, or what does not add up in the ledger's rows. */
+const char *host_verify(const struct host *host);
 uint64_t host_boots(const struct host *host);
 /* Card key of a PAN, as the workers make it. */
 void host_card_key(struct host *host, const char *pan, struct ledger_card_key *key);

@@ -300,7 +300,7 @@ void watch_decided(void *context, const struct ledger_command *command,
     kept->batch = batch;
     kept->txn = verdict != NULL ? verdict->txn : 0;
     kept->verdict = verdict != NULL ? verdict->kind : 0;
-    kept->utc_s = sim_world_clock(watch->world).wall_ns(watch->world) / NS_PER_S;
+    kept->utc_s = host_utc_ns(watch->host) / NS_PER_S;
     struct model_answer want = hear(watch, kept);
     bool is_money = command->kind <= LEDGER_REVERSAL;
     if (is_money) {

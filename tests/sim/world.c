@@ -42,7 +42,7 @@ struct listener {
 struct sim_world {
     struct sim_random random;
     struct sim_faults faults;
-    int64_t now_ns;
+    int64_t now_ns, wall_step_ns;
     uint64_t order;
     struct happening *heap;
     uint32_t heap_count, heap_size;
@@ -80,7 +80,13 @@ static int64_t boot_ns(void *context)
 
 static int64_t wall_ns(void *context)
 {
-    return START_NS + ((struct sim_world *)context)->now_ns;
+    const struct sim_world *world = context;
+    return START_NS + world->now_ns + world->wall_step_ns;
+}
+
+void sim_world_step_clock(struct sim_world *world, int64_t by_ns)
+{
+    world->wall_step_ns += by_ns;
 }
 
 struct clock_source sim_world_clock(struct sim_world *world)

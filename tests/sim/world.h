@@ -37,6 +37,8 @@ struct sim_world *sim_world_create(uint64_t seed, const struct sim_faults *fault
 void sim_world_destroy(struct sim_world *world);
 struct sim_random *sim_world_random(struct sim_world *world);
 int64_t sim_world_now_ns(const struct sim_world *world);
+/* The wall clock is set; time since boot goes on as before. */
+void sim_world_step_clock(struct sim_world *world, int64_t by_ns);
 /* Boot and wall time of this world. */
 struct clock_source sim_world_clock(struct sim_world *world);
 
