@@ -130,7 +130,7 @@ static bool take_value(struct writing *writing, const struct iso_node *node, con
                        uint32_t depth, struct iso_value *value)
 {
     if (depth > ISO_DEPTH_MAX) {
-        return refuse(writing, ISO_DEPTH, iso_err_text(ISO_DEPTH));
+        return refuse(writing, ISO_VALUE_FORM, "nested too deeply");
     }
     if (json_is_string(json)) {
         return take_text(writing, node, json, value);

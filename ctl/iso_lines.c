@@ -11,8 +11,8 @@
 #define LINE_BYTES_MAX (4u << 20)
 
 /* One line to one line; true when the answer is an error. */
-typedef bool answer(const struct iso_dialect *dialect, const struct ctl_iso_options *options,
-                    const char *line, size_t size);
+typedef bool answer_function(const struct iso_dialect *dialect,
+                             const struct ctl_iso_options *options, const char *line, size_t size);
 
 static void print_json(json_t *json)
 {
@@ -65,7 +65,7 @@ static void trim(const char **line, size_t *size)
 }
 
 static bool answer_lines(const struct iso_dialect *dialect, const struct ctl_iso_options *options,
-                         answer *answer)
+                         answer_function *answer)
 {
     char *line = NULL;
     size_t room = 0;
@@ -88,7 +88,7 @@ static bool answer_lines(const struct iso_dialect *dialect, const struct ctl_iso
     return failed;
 }
 
-static int run(int argc, char **argv, answer *answer)
+static int run(int argc, char **argv, answer_function *answer)
 {
     struct ctl_iso_options options;
     if (!ctl_iso_options(argc, argv, &options)) {

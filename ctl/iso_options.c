@@ -83,7 +83,7 @@ bool ctl_iso_options(int argc, char **argv, struct ctl_iso_options *options)
 
 const char *ctl_dialect_directories(void)
 {
-    static char directories[2048];
+    static char directories[4096];
     char program[1024];
     if (directories[0] != 0) {
         return directories;

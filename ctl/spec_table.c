@@ -39,7 +39,9 @@ static void complain(struct table *table, const char *first, const char *second,
     uint32_t line, column;
     spec_place(table->text,
                spec_json_offset(table->text, table->size, keys,
-                                (first != NULL) + (first != NULL && second != NULL)),
+                                first == NULL    ? 0
+                                : second == NULL ? 1
+                                                 : 2),
                &line, &column);
     iso_report_add(table->report, table->file, line, column, format,
                    second != NULL ? second : first, value);
