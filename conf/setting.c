@@ -140,6 +140,21 @@ static void unknown_add(const struct conf_reader *reader, const struct conf_node
     for (uint32_t i = 0; i < reader->others_count && names_count < countof(names); i++) {
         names[names_count++] = reader->others[i];
     }
+    char sections[32][CONF_PATH_BYTES]; /* "journal" of "journal.segments" */
+    uint32_t sections_count = 0;
+    for (uint32_t i = 0; i < reader->rows_count; i++) {
+        const char *row = reader->rows[i].path;
+        size_t size = strcspn(row, ".");
+        if (row[size] != '.' || size >= CONF_PATH_BYTES || sections_count == countof(sections) ||
+            names_count == countof(names) ||
+            (sections_count > 0 && strncmp(sections[sections_count - 1], row, size) == 0 &&
+             sections[sections_count - 1][size] == '\0')) {
+            continue;
+        }
+        memcpy(sections[sections_count], row, size);
+        sections[sections_count][size] = '\0';
+        names[names_count++] = sections[sections_count++];
+    }
     const char *nearest = conf_nearest(path, names, names_count);
     conf_report_add(reader->report, node->key_place, "", "there is no setting \"%s\" in %s%s%s%s",
                     path, reader->what, nearest != NULL ? "; did you mean \"" : "",

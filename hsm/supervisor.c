@@ -237,6 +237,12 @@ static bool write_boot(struct hsm_supervisor *supervisor, uint32_t instance, int
     bool written = hsm_secret_file_read(supervisor->pin_file, boot.pin, sizeof boot.pin, &pin_size,
                                         text, text_size);
     boot.pin_size = (uint32_t)pin_size;
+    if (!written && access(supervisor->pin_file, F_OK) != 0) {
+        (void)snprintf(text, text_size,
+                       "the token's PIN file %s: %s; make the token with `ringctl hsm init`, or "
+                       "name another in hsm.token, hsm.pin_file",
+                       supervisor->pin_file, strerror(errno));
+    }
     if (written && write(pipe_fd, &boot, sizeof boot) != (ssize_t)sizeof boot) {
         (void)snprintf(text, text_size, "the PIN cannot be given to hsmd: %s", strerror(errno));
         written = false;

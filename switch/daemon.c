@@ -124,6 +124,8 @@ static void take_signals(struct daemon *daemon)
 {
     sigset_t set;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ,
+                 SIG_IGN); /* a limit of file sizes is an error of the write, not a death */
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGTERM);
@@ -183,9 +185,10 @@ static bool start_ledger(struct daemon *daemon, char *text, size_t text_size)
     daemon_ledger_options(daemon, &options);
     const struct ledger_stores stores = {
         .disk = daemon->disk, .state = daemon->state_store, .ref = daemon->ref};
+    char why[DAEMON_TEXT_BYTES] = "";
     daemon->ledger = ledger_open(&options, &stores, &daemon->clock, metric_block_create("shard"),
-                                 text, text_size);
-    return daemon->ledger != NULL;
+                                 why, sizeof why);
+    return daemon->ledger != NULL || refuse(text, text_size, conf->journal_directory, why);
 }
 
 static bool start_workers(struct daemon *daemon, char *text, size_t text_size)

@@ -91,6 +91,9 @@ NODISCARD bool daemon_load(struct daemon *daemon, struct conf_report *report);
 NODISCARD struct rules *daemon_rules_load(const struct conf *conf, struct conf_report *report);
 /* Bytes of every limit, for --check and the start; returns their sum. */
 uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream);
+/* What a start would take, and what the machine has: more than that is refused. */
+uint64_t daemon_memory_bytes(const struct daemon *daemon);
+uint64_t daemon_machine_bytes(void);
 void daemon_ledger_options(const struct daemon *daemon, struct ledger_options *options);
 void daemon_worker_options(struct daemon *daemon, uint16_t index, struct worker_options *options);
 /* Fills listeners, parties and endpoints from the configuration. */

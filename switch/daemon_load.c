@@ -281,6 +281,33 @@ static uint64_t with_limits(const struct ledger_options *all, uint32_t count)
     return ledger_bytes(&least);
 }
 
+static struct worker_options worker_shape(const struct daemon *daemon)
+{
+    return (struct worker_options){.txns_max = daemon->conf->flights_max,
+                                   .links_max = daemon->conf->links_max,
+                                   .workers_count = (uint16_t)daemon->workers_count,
+                                   .listeners_count = daemon->conf->listeners_count,
+                                   .parties = daemon->parties,
+                                   .parties_count = daemon->conf->parties_count,
+                                   .endpoints = daemon->endpoints,
+                                   .endpoints_count = daemon->conf->endpoints_count,
+                                   .listeners = daemon->listeners};
+}
+
+uint64_t daemon_memory_bytes(const struct daemon *daemon)
+{
+    struct ledger_options options;
+    daemon_ledger_options(daemon, &options);
+    struct worker_options worker = worker_shape(daemon);
+    return ledger_bytes(&options) + daemon->workers_count * worker_bytes(&worker);
+}
+
+uint64_t daemon_machine_bytes(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+    return pages <= 0 || page_bytes <= 0 ? UINT64_MAX : (uint64_t)pages * (uint64_t)page_bytes;
+}
+
 uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream)
 {
     static const char *const names[] = {"limits.cards", "limits.accounts",  "limits.holds",
@@ -300,15 +327,7 @@ uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream)
                                  with_limits(&options, count + 1) - with_limits(&options, count)};
     }
     rows[count++] = (struct conf_memory){"ledger, the rest", 1, with_limits(&options, 0)};
-    struct worker_options worker = {.txns_max = daemon->conf->flights_max,
-                                    .links_max = daemon->conf->links_max,
-                                    .workers_count = (uint16_t)daemon->workers_count,
-                                    .listeners_count = daemon->conf->listeners_count,
-                                    .parties = daemon->parties,
-                                    .parties_count = daemon->conf->parties_count,
-                                    .endpoints = daemon->endpoints,
-                                    .endpoints_count = daemon->conf->endpoints_count,
-                                    .listeners = daemon->listeners};
+    struct worker_options worker = worker_shape(daemon);
     rows[count++] = (struct conf_memory){"workers", daemon->workers_count,
                                          daemon->workers_count * worker_bytes(&worker)};
     return conf_print_memory(stream, rows, count);

@@ -39,10 +39,20 @@ static int run(struct daemon *daemon, bool only_check)
         daemon_unload(daemon);
         return only_check ? 1 : 2;
     }
+    uint64_t memory_bytes = daemon_memory_bytes(daemon), machine_bytes = daemon_machine_bytes();
     if (only_check) {
         (void)daemon_print_memory(daemon, stdout);
+    }
+    if (memory_bytes > machine_bytes) {
+        (void)fprintf(stderr,
+                      "ringswitch: %s: `limits` take %llu MiB, this machine has %llu MiB: lower "
+                      "the largest (--check lists them)\n",
+                      daemon->conf->file, (unsigned long long)(memory_bytes >> 20),
+                      (unsigned long long)(machine_bytes >> 20));
+    }
+    if (only_check || memory_bytes > machine_bytes) {
         daemon_unload(daemon);
-        return 0;
+        return memory_bytes <= machine_bytes ? 0 : only_check ? 1 : 2;
     }
     char text[DAEMON_TEXT_BYTES] = "";
     if (!daemon_start(daemon, text, sizeof text)) {

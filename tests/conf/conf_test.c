@@ -26,7 +26,7 @@ Test(conf, the_demo_loads)
     cr_assert_eq(conf->replay_keep_ns, 48 * 3600 * INT64_C(1000000000));
     cr_assert_eq(conf->request_age_max_ns, 0);
     cr_assert_eq(conf->workers, 0);
-    cr_assert_eq(conf->listeners_count, 1);
+    cr_assert_eq(conf->listeners_count, 2);
     cr_assert_eq(conf->listeners[0].address.port, 8583);
     cr_assert_eq(conf->http.port, 9583);
     cr_assert_eq(conf->parties_count, 3);
@@ -168,6 +168,8 @@ Test(conf, file_faults_have_places)
         {false, "segments: 4", "segmants: 4",
          "9:11: there is no setting \"journal.segmants\" in the configuration; did you mean "
          "\"journal.segments\"?"},
+        {false, "journal: {segments: 4}", "jurnal: {segments: 4}",
+         "9:1: there is no setting \"jurnal\" in the configuration; did you mean \"journal\"?"},
         {false, "journal: {segments: 4}", "journal: 4", "9:10: journal is a mapping"},
         {false, "segments: 4", "segments: four", "9:21: journal.segments: \"four\" is not a count"},
         {false, "party: p", "party: q", "4:56: there is no party \"q\""},
