@@ -7,6 +7,7 @@
 #include "hsm/hsm.h"
 #include "hsm/seal.h"
 #include "ledger/follower.h"
+#include "ledger/frame.h"
 #include "ledger/shard.h"
 #include "ledger/state.h"
 #include "ledger/verify.h"
@@ -59,6 +60,7 @@ struct host {
     uint32_t memory_mark;
     uint64_t generation; /* of the boot: writes of an earlier one are nobody's */
     uint64_t boots_count;
+    uint64_t survived; /* last batch of the last process that served */
     bool is_up, is_spared, may_crash;
     uint32_t aim, aim_left;   /* this boot ends at the aim_left-th pass of that point; 0 = no aim */
     uint32_t pending;         /* point + 1 at which it ends before its next round; 0 = none */
@@ -170,6 +172,11 @@ static enum io_err recovery_writes(struct disk *disk, io_file file, const uint8_
                                    uint32_t size, uint64_t offset)
 {
     enum io_err err = plain_disk_ops->write(disk, file, data, size, offset);
+    const struct journal_frame *frame = (const void *)data;
+    if (frame->magic == FRAME_MAGIC && (frame->flags & FRAME_EPOCH) != 0 &&
+        frame->batch - 1 < the_host->survived) {
+        the_host->survived = frame->batch - 1; /* a recovery that crashes leaves frames as well */
+    }
     crash_point(the_host, "recovery writes");
     return err;
 }
@@ -213,8 +220,7 @@ static bool meets(struct host *host, uint32_t point)
         return false;
     }
     bool is_aim = host->aim == point && host->aim_left > 0 && --host->aim_left == 0;
-    return is_aim ||
-           sim_below(sim_world_random(host->world), 1000000) < host->options.crash_ppm;
+    return is_aim || sim_below(sim_world_random(host->world), 1000000) < host->options.crash_ppm;
 }
 
 static void crash_point(void *context, const char *name)
@@ -270,6 +276,7 @@ void host_crash(struct host *host, const char *why)
     if (why != host->text) {
         (void)snprintf(host->text, sizeof host->text, "%s", why);
     }
+    host->survived = UINT64_MAX;
     drop(host);
 }
 
@@ -474,7 +481,8 @@ bool host_round(struct host *host)
     return !has_ended_itself(host);
 }
 
-/* ---- what goes wrong around it ---------------------------------------------------------------- */
+/* ---- what goes wrong around it ----------------------------------------------------------------
+ */
 
 void host_hsm(struct host *host, enum hsm_sim_mode mode)
 {
@@ -524,6 +532,12 @@ void host_follower_stalls(struct host *host, enum follower_kind kind, bool stall
 
 /* ---- looking -----------------------------------------------------------------------------------
  */
+
+uint64_t host_survived(const struct host *host)
+{
+    uint64_t recovered = ledger_recovered_batch(host->ledger);
+    return recovered < host->survived ? recovered : host->survived;
+}
 
 int64_t host_utc_ns(const struct host *host)
 {
@@ -583,12 +597,12 @@ void host_print_txns(struct host *host, uint32_t stan)
         const struct ledger_txn *t = ledger_state_row(state, LEDGER_TABLE_txn, row, &size);
         about = t->stan == stan ? t->id : about;
         if (t->id != 0 && (t->stan == stan || (about != 0 && t->related == about))) {
-            (void)printf("  ledger: txn %llx %04u STAN %06u state %u flags %x DE39 %.2s booked %lld "
-                         "undone %lld refunded %lld related %llx\n",
-                         (unsigned long long)t->id, t->mti, t->stan, t->state, t->flags,
-                         (const char *)t->de39, (long long)t->booked_minor,
-                         (long long)t->undone_minor, (long long)t->refunded_minor,
-                         (unsigned long long)t->related);
+            (void)printf(
+                "  ledger: txn %llx %04u STAN %06u state %u flags %x DE39 %.2s booked %lld "
+                "undone %lld refunded %lld related %llx\n",
+                (unsigned long long)t->id, t->mti, t->stan, t->state, t->flags,
+                (const char *)t->de39, (long long)t->booked_minor, (long long)t->undone_minor,
+                (long long)t->refunded_minor, (unsigned long long)t->related);
         }
     }
 }
@@ -662,6 +676,7 @@ struct host *host_create(struct sim_world *world, const struct host_options *opt
     host->ref = ledger_ref_memory();
     static struct iso_report iso_report;
     host->disk_times = 1;
+    host->survived = UINT64_MAX;
     host->tear = DISK_SIM_ANY;
     wrap_stores(host);
     put_hash_key(host);

@@ -8,8 +8,8 @@
 #define SIM_HOST_H
 
 #include "base/agent.h"
-#include "ledger/ledger.h"
 #include "ledger/follower.h"
+#include "ledger/ledger.h"
 #include "tests/sim/disk_sim.h"
 #include "tests/sim/hsm_sim.h"
 #include "tests/sim/point.h"
@@ -44,7 +44,8 @@ void host_crash(struct host *host, const char *why);
 /* From now on no named point ends the process. */
 void host_spare(struct host *host, bool spared);
 
-/* ---- what goes wrong around it: stays until it is taken back, also over a crash ---------------- */
+/* ---- what goes wrong around it: stays until it is taken back, also over a crash ----------------
+ */
 
 void host_hsm(struct host *host, enum hsm_sim_mode mode);
 void host_disk_slow(struct host *host, uint32_t times);
@@ -70,6 +71,8 @@ void host_print_txns(struct host *host, uint32_t stan);
 struct ledger *host_ledger(struct host *host);
 struct ledger_port *host_control(struct host *host); /* the control sender's rings */
 uint16_t host_control_sender(void);
+/* The last batch that survived of the last process that served. */
+uint64_t host_survived(const struct host *host);
 int64_t host_utc_ns(const struct host *host); /* batch time of the shard */
 /* Nothing is in flight: every command is decided, durable and told. */
 bool host_is_quiet(const struct host *host);

@@ -1,4 +1,5 @@
-/* run.c - the whole switch under one seed: `sim [--seed N | --seeds A..B] [--messages M] [--points] [-v]`.
+/* run.c - the whole switch under one seed: `sim [--seed N | --seeds A..B] [--messages M] [--points]
+ * [-v]`.
  *
  * A seed is a story: an acquirer and two schemes speak over a simulated network, the process
  * crashes at named points and starts again on what its disk kept. Watched all along: the plain
@@ -12,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGES_DEFAULT 400u
-#define CALM_NS          (120 * NS_PER_S)
-#define STEPS_MAX        4000000u
-#define BOOTS_MAX        100u
+#define MESSAGES_DEFAULT     400u
+#define CALM_NS              (120 * NS_PER_S)
+#define STEPS_MAX            4000000u
+#define BOOTS_MAX            100u
 #define SEEDS_FOR_ALL_POINTS 100u
-#define CRASHES_ABOUT    500000u /* parts per million and message: some ten crashes a story */
+#define CRASHES_ABOUT        500000u /* parts per million and message: some ten crashes a story */
 
 struct story {
     struct sim_world *world;
@@ -153,8 +154,7 @@ static bool run_seed(uint64_t seed, uint32_t messages, bool verbose,
     const struct host_options options = {.seed = seed,
                                          .hooks = &hooks,
                                          .points = points,
-                                         .crash_ppm =
-                                             seed % 8 == 0 ? 0 : CRASHES_ABOUT / messages};
+                                         .crash_ppm = seed % 8 == 0 ? 0 : CRASHES_ABOUT / messages};
     story.host = host_create(story.world, &options);
     story.schemes = calloc(SIM_ENDPOINTS, sizeof *story.schemes);
     story.acquirer = calloc(1, sizeof *story.acquirer);
@@ -206,7 +206,8 @@ int main(int argc, char **argv)
         } else if (strcmp(argv[i], "--points") == 0) {
             show_points = true;
         } else {
-            (void)fprintf(stderr, "usage: sim [--seed N | --seeds A..B] [--messages M] [--points] [-v]\n");
+            (void)fprintf(stderr,
+                          "usage: sim [--seed N | --seeds A..B] [--messages M] [--points] [-v]\n");
             return 2;
         }
     }

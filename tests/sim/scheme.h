@@ -7,9 +7,10 @@
 #include "tests/sim/message.h"
 #include "tests/sim/world.h"
 
-#define SCHEME_ROWS_MAX        8192u
-#define SCHEME_CONNECTIONS_MAX 64u /* at one time: old ones that are still being cut, and the new  \
-                                    */
+#define SCHEME_ROWS_MAX 8192u
+#define SCHEME_CONNECTIONS_MAX                                                                     \
+    64u /* at one time: old ones that are still being cut, and the new                             \
+         */
 
 struct scheme_row { /* one message of ours as a scheme heard it */
     char mti[5];

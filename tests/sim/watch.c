@@ -198,9 +198,8 @@ static void print_story(const struct watch *watch, const struct ledger_request *
     for (uint32_t i = 0; i < watch->kept_count; i++) {
         const struct kept *kept = &watch->kept[i];
         const struct ledger_request *r = &kept->command.request.request;
-        if (!is_request(kept) ||
-            (r->stan != stan && r->original_stan != stan &&
-             memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) != 0)) {
+        if (!is_request(kept) || (r->stan != stan && r->original_stan != stan &&
+                                  memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) != 0)) {
             continue;
         }
         (void)printf("  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
@@ -360,7 +359,7 @@ static const char *compare_balances(struct watch *watch, struct host *host)
 const char *watch_booted(struct watch *watch, struct host *host)
 {
     watch->host = host;
-    uint64_t survived = ledger_recovered_batch(host_ledger(host));
+    uint64_t survived = host_survived(host);
     uint32_t kept_count = 0;
     fresh_model(watch);
     for (uint32_t i = 0; i < watch->kept_count; i++) {
