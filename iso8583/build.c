@@ -4,11 +4,9 @@
  * at once, at the end; then, if need be, everything is built again by value_build(), which names
  * the field and the fault. Data-plane threads; no state. */
 #include "iso8583/builder.h"
-#include "iso8583/line.h"
+#include "iso8583/put.h"
 
 #include <stdio.h>
-
-#define INLINE static inline __attribute__((always_inline))
 
 static bool build_straight(struct builder *builder, const struct iso_draft *draft,
                            const uint64_t present[3], uint32_t blocks);
@@ -194,135 +192,6 @@ static uint32_t put_map(const struct iso_dialect *dialect, uint32_t block, uint6
 
 /* --- the straight line --- */
 
-/* Copies `size` characters and judges them on the way. They are taken from their source in pieces
- * that overlap, never beyond it; reading them back from the buffer would wait for the stores. */
-INLINE void put_text(const struct range_vectors *range, uint8_t *to, const uint8_t *from,
-                     uint32_t size, bytes16 *bad)
-{
-    uint64_t halves[2];
-    bytes16 x;
-    if (size >= 16) {
-        for (uint32_t i = 0; i + 16 < size; i += 16) {
-            memcpy(&x, from + i, 16);
-            memcpy(to + i, &x, 16);
-            *bad |= line_wrong(range, x);
-        }
-        memcpy(&x, from + size - 16, 16);
-        memcpy(to + size - 16, &x, 16);
-    } else {
-        if (size >= 8) {
-            memcpy(&halves[0], from, 8);
-            memcpy(&halves[1], from + size - 8, 8);
-            memcpy(to, &halves[0], 8);
-            memcpy(to + size - 8, &halves[1], 8);
-        } else if (size >= 4) {
-            uint32_t first, last;
-            memcpy(&first, from, 4);
-            memcpy(&last, from + size - 4, 4);
-            memcpy(to, &first, 4);
-            memcpy(to + size - 4, &last, 4);
-            halves[0] = halves[1] = (uint64_t)first << 32 | last;
-        } else if (size > 0) {
-            uint8_t first = from[0], middle = from[size / 2], last = from[size - 1];
-            to[0] = first;
-            to[size / 2] = middle;
-            to[size - 1] = last;
-            halves[0] = halves[1] = (uint64_t)(first | (uint32_t)middle << 8 |
-                                               (uint32_t)last << 16 | (uint32_t)last << 24) *
-                                    UINT64_C(0x100000001);
-        } else {
-            return;
-        }
-        memcpy(&x, halves, 16);
-    }
-    *bad |= line_wrong(range, x);
-}
-
-INLINE uint32_t put_length(const struct op *op, uint32_t count, uint8_t *out)
-{
-    uint32_t zero = op->length == ISO_LEN_EBCDIC ? 0xF0 : '0';
-    switch (op->length) {
-    case ISO_LEN_ASCII:
-    case ISO_LEN_EBCDIC:
-        if (op->prefix == 2) {
-            out[0] = (uint8_t)(zero + count / 10);
-            out[1] = (uint8_t)(zero + count % 10);
-            return 2;
-        }
-        for (uint32_t i = op->prefix; i > 0; i--) {
-            out[i - 1] = (uint8_t)(zero + count % 10);
-            count /= 10;
-        }
-        return op->prefix;
-    case ISO_LEN_PACKED:
-        for (uint32_t i = op->prefix; i > 0; i--) {
-            out[i - 1] = (uint8_t)(count / 10 % 10 << 4 | count % 10);
-            count /= 100;
-        }
-        return op->prefix;
-    default: /* ISO_LEN_BINARY */
-        if (op->prefix == 2)
-            *out++ = (uint8_t)(count >> 8);
-        *out = (uint8_t)count;
-        return op->prefix;
-    }
-}
-
-/* Eight digits to four bytes, four to two. *doubt becomes not zero when one is beyond `most`. */
-INLINE void pack_eight(uint8_t *to, const uint8_t *from, uint32_t most, uint64_t *doubt)
-{
-    uint64_t x;
-    memcpy(&x, from, 8);
-    x ^= UINT64_C(0x3030303030303030);
-    *doubt |= (x | (x + UINT64_C(0x0101010101010101) * (15 - most))) & UINT64_C(0xF0F0F0F0F0F0F0F0);
-    x = (x << 4 | x >> 8) & UINT64_C(0x00FF00FF00FF00FF);
-    x = (x | x >> 8) & UINT64_C(0x0000FFFF0000FFFF);
-    uint32_t packed = (uint32_t)(x | x >> 16);
-    memcpy(to, &packed, 4);
-}
-
-INLINE void pack_four(uint8_t *to, const uint8_t *from, uint32_t most, uint64_t *doubt)
-{
-    uint32_t x;
-    memcpy(&x, from, 4);
-    x ^= 0x30303030u;
-    *doubt |= (x | (x + 0x01010101u * (15 - most))) & 0xF0F0F0F0u;
-    x = (x << 4 | x >> 8) & 0x00FF00FFu;
-    uint16_t packed = (uint16_t)(x | x >> 8);
-    memcpy(to, &packed, 2);
-}
-
-/* `count` digits, packed, with a zero on the left or right when odd; the last ones overlap the ones
- * before. Not zero when a digit is beyond `most`. */
-INLINE uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t count, bool fills_right,
-                            uint32_t most)
-{
-    uint64_t doubt = 0;
-    if ((count & 1) != 0) {
-        count--;
-        uint32_t single = (uint32_t)(fills_right ? from[count] : from[0]) - '0';
-        doubt |= single > most;
-        if (fills_right)
-            to[count / 2] = (uint8_t)(single << 4);
-        else
-            *to++ = (uint8_t)single;
-        from += !fills_right;
-    }
-    if (count >= 8) {
-        for (uint32_t i = 0; i + 8 < count; i += 8)
-            pack_eight(to + i / 2, from + i, most, &doubt);
-        pack_eight(to + count / 2 - 4, from + count - 8, most, &doubt);
-    } else if (count >= 4) {
-        pack_four(to, from, most, &doubt);
-        pack_four(to + count / 2 - 2, from + count - 4, most, &doubt);
-    } else if (count == 2) {
-        uint32_t high = (uint32_t)from[0] - '0', low = (uint32_t)from[1] - '0';
-        doubt |= (uint32_t)(high > most) | (uint32_t)(low > most);
-        *to = (uint8_t)(high << 4 | (low & 15));
-    }
-    return doubt != 0;
-}
-
 static bool put_signed(const struct iso_dialect *dialect, const struct op *op,
                        const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
                        uint32_t *at, uint32_t *doubt)
@@ -333,7 +202,7 @@ static bool put_signed(const struct iso_dialect *dialect, const struct op *op,
         return false;
     *doubt |= data[0] != 'C' && data[0] != 'D';
     buffer[*at] = data[0];
-    if (op->packed)
+    if ((op->flags & OP_SIGN_PACKED) != 0)
         *doubt |= pack_digits(buffer + *at + 1, data + 1, op->max - 1u, false, 9);
     else
         put_text(&dialect->ranges[op->check], buffer + *at + 1, data + 1, op->max - 1u, &bad);
@@ -368,7 +237,8 @@ INLINE bool put_field(const struct iso_dialect *dialect, const struct op *op,
     if (op->length != ISO_LEN_FIXED)
         at += put_length(op, count, buffer + at);
     if (op->kind == OP_PACKED && value->form != ISO_FORM_WIRE) {
-        *doubt |= pack_digits(buffer + at, data, count, op->fills_right, op->nibble_max);
+        *doubt |= pack_digits(buffer + at, data, count, (op->flags & OP_FILLS_RIGHT) != 0,
+                              op->nibble_max);
     } else {
         if (unlikely(size > LINE_LONG)) {
             if (op->kind == OP_TEXT)
@@ -385,6 +255,44 @@ INLINE bool put_field(const struct iso_dialect *dialect, const struct op *op,
             memcpy(buffer + at, data, size);
     }
     *at_inout = at + size;
+    return true;
+}
+
+/* One field by its shape. False: leave it to value_build(). */
+INLINE bool put_shape(const struct iso_dialect *dialect, const struct op *op,
+                      const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
+                      uint32_t *at, bytes16 *bad, uint32_t *doubt)
+{
+    const struct range_vectors *range = &dialect->ranges[op->check];
+    uint8_t *to = buffer + *at;
+    uint32_t size = op->size;
+    if (op->shape == SHAPE_CALL || value->form > ISO_FORM_WIRE)
+        return false;
+    if (op->shape == SHAPE_OTHER)
+        return (value->form == ISO_FORM_WIRE || (op->flags & OP_CONVERTS) == 0) &&
+               put_field(dialect, op, value, buffer, buffer_size, at, bad, doubt);
+    if (op->shape == SHAPE_PACKED && value->form == ISO_FORM_WIRE)
+        return put_field(dialect, op, value, buffer, buffer_size, at, bad, doubt);
+    if (unlikely(value->size != op->max || size > buffer_size - *at))
+        return false; /* padding is the careful one's work */
+    switch ((enum op_shape)op->shape) {
+    case SHAPE_TEXT_1:
+        *bad |= line_wrong(range, put_text_1(to, value->data, size));
+        break;
+    case SHAPE_TEXT_4:
+        *bad |= line_wrong(range, put_text_4(to, value->data, size));
+        break;
+    case SHAPE_TEXT_8:
+        *bad |= line_wrong(range, put_text_8(to, value->data, size));
+        break;
+    case SHAPE_PACKED:
+        *doubt |= pack_digits(to, value->data, op->max, (op->flags & OP_FILLS_RIGHT) != 0, 9);
+        break;
+    case SHAPE_OTHER:
+    case SHAPE_CALL:
+        break;
+    }
+    *at += size;
     return true;
 }
 
@@ -407,9 +315,7 @@ static bool build_straight(struct builder *builder, const struct iso_draft *draf
             uint32_t de = word * 64 + bit + 1;
             const struct op *op = &dialect->ops[de];
             const struct iso_value *value = &draft->values[de];
-            bool direct = op->kind != OP_CALL && value->form <= ISO_FORM_WIRE &&
-                          (value->form == ISO_FORM_WIRE || !op->converts);
-            if (direct && put_field(dialect, op, value, builder->buffer, end, &at, &bad, &doubt))
+            if (put_shape(dialect, op, value, builder->buffer, end, &at, &bad, &doubt))
                 continue;
             builder->at = at;
             if (value_build(builder, dialect->fields[de], NULL, value, 0) != ISO_OK)

@@ -21,6 +21,7 @@ enum { RANGE_DIGITS = 2 };
 _Static_assert(countof(known_ranges) <= RANGES_MAX, "each has a vector form");
 
 static void compile_op(const struct iso_node *node, struct op *op);
+static enum op_shape shape_of(const struct op *op);
 
 void compile_ops(struct iso_dialect *dialect)
 {
@@ -31,8 +32,13 @@ void compile_ops(struct iso_dialect *dialect)
     dialect->check_long = long_is_wide() ? check_long_wide : check_long_plain;
     dialect->copy_long = long_is_wide() ? copy_long_wide : copy_long_plain;
     for (uint32_t de = 2; de <= ISO_FIELDS_MAX; de++)
-        if (dialect->fields[de] != NULL)
-            compile_op(dialect->fields[de], &dialect->ops[de]);
+        if (dialect->fields[de] != NULL) {
+            struct op *op = &dialect->ops[de];
+            compile_op(dialect->fields[de], op);
+            op->shape = (uint8_t)shape_of(op);
+            if (op->shape == SHAPE_PACKED && (op->max & 1) != 0)
+                op->odd_mask = (op->flags & OP_FILLS_RIGHT) != 0 ? 0x0F : 0xF0;
+        }
 
     const struct iso_bitmap_form *bitmap = &dialect->bitmap;
     bool simple_maps = true;
@@ -54,6 +60,19 @@ static bool find_range(const struct iso_node *node, uint8_t *check)
             return true;
         }
     return false;
+}
+
+static enum op_shape shape_of(const struct op *op)
+{
+    if (op->kind == OP_CALL)
+        return SHAPE_CALL;
+    if (op->length != ISO_LEN_FIXED || op->group > 1 || op->size == 0 || op->size > 16)
+        return SHAPE_OTHER;
+    if (op->kind == OP_PACKED && op->nibble_max == 9)
+        return SHAPE_PACKED;
+    if (op->kind != OP_TEXT || (op->flags & OP_CONVERTS) != 0 || op->size > 15)
+        return SHAPE_OTHER;
+    return op->size >= 8 ? SHAPE_TEXT_8 : op->size >= 4 ? SHAPE_TEXT_4 : SHAPE_TEXT_1;
 }
 
 static void compile_op(const struct iso_node *node, struct op *op)
@@ -84,19 +103,19 @@ static void compile_op(const struct iso_node *node, struct op *op)
                node->filler == 0) {
         op->kind = OP_PACKED;
         op->nibble_max = node->character_class == ISO_CLASS_N ? 9 : 15;
-        op->fills_right = node->filler_side == ISO_SIDE_RIGHT;
+        op->flags |= node->filler_side == ISO_SIDE_RIGHT ? OP_FILLS_RIGHT : 0;
         op->size = (uint16_t)((op->max + 1u) / 2u);
     } else if (node->character_class == ISO_CLASS_XN && length->encoding == ISO_LEN_FIXED &&
                (node->encoding == ISO_ENC_ASCII ||
                 (node->encoding == ISO_ENC_PACKED && (op->max & 1) != 0))) {
         op->kind = OP_SIGNED;
-        op->packed = node->encoding == ISO_ENC_PACKED;
-        op->size = (uint16_t)(op->packed ? op->max / 2 + 1 : op->max);
+        op->flags |= node->encoding == ISO_ENC_PACKED ? OP_SIGN_PACKED : 0;
+        op->size = (uint16_t)((op->flags & OP_SIGN_PACKED) != 0 ? op->max / 2 + 1 : op->max);
         op->check = RANGE_DIGITS;
     } else if (encoding_is_single_byte(node->encoding) &&
                (plain_unit || (length->unit == ISO_UNIT_DIGITS)) && find_range(node, &op->check)) {
         op->kind = OP_TEXT;
         op->size = op->max;
-        op->converts = node->encoding != ISO_ENC_ASCII;
+        op->flags |= node->encoding != ISO_ENC_ASCII ? OP_CONVERTS : 0;
     }
 }

@@ -7,6 +7,8 @@
 
 #include "iso8583/program.h"
 
+#define INLINE static inline __attribute__((always_inline))
+
 #define LINE_BYTES_MIN 16u
 #define LINE_LONG      64u /* longer runs go to dialect->check_long() */
 

@@ -10,7 +10,6 @@
 #include <immintrin.h>
 #define WIDE __attribute__((target("avx2")))
 #endif
-#define INLINE static inline __attribute__((always_inline))
 
 /* One of several ranges; `to` is NULL when nothing is copied, which is a constant for the compiler.
  */

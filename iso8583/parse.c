@@ -115,67 +115,108 @@ static bool take_called(const struct iso_dialect *dialect, struct span frame, ui
            composite_check(dialect, frame.data, node, field, &problem) == ISO_OK;
 }
 
-/* The fields of one bitmap. Returns the position behind them; 0 when there is a doubt. */
-static uint32_t take_fields(const struct iso_dialect *dialect, struct span frame, uint32_t word,
-                            uint64_t bits, uint32_t position, struct iso_msg *out, bytes16 *bad_out)
+struct taking { /* what is carried from field to field */
+    const struct iso_dialect *dialect;
+    struct span frame;
+    uint32_t position, doubt;
+    bytes16 bad;
+};
+
+/* Any field that needs no interpreter. False: too short. */
+INLINE bool take_other(struct taking *taking, const struct op *op, struct iso_field *field)
 {
+    const struct iso_dialect *dialect = taking->dialect;
+    struct span frame = taking->frame;
+    uint32_t position = taking->position, left = frame.size - position;
+    uint32_t prefix = 0, count = op->max, size = op->size;
+    if (op->length != ISO_LEN_FIXED) {
+        prefix = op->prefix;
+        if (unlikely(left < prefix))
+            return false;
+        count = take_length(op, frame.data + position, &taking->doubt);
+        taking->doubt |= (count - op->min) > (uint32_t)(op->max - op->min);
+        size = op->kind == OP_PACKED ? (count + 1) / 2 : count;
+        position += prefix;
+        left -= prefix;
+    }
+    if (unlikely(op->group > 1))
+        taking->doubt |= count % op->group;
+    if (unlikely(size > left))
+        return false;
+    *field =
+        (struct iso_field){(uint16_t)position, (uint16_t)size, (uint16_t)count, (uint16_t)prefix};
+    const uint8_t *value = frame.data + position;
+    if (op->kind == OP_TEXT && unlikely(size > LINE_LONG)) {
+        taking->doubt |= dialect->check_long(&dialect->ranges_plain[op->check], value, size);
+    } else if (op->kind == OP_TEXT) {
+        line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position, size,
+                        &taking->bad);
+    } else if (op->kind == OP_PACKED) {
+        if (op->nibble_max == 9)
+            line_check_packed(frame.data, frame.size, position, size, &taking->bad);
+        if ((count & 1) != 0)
+            taking->doubt |=
+                (op->flags & OP_FILLS_RIGHT) != 0 ? value[size - 1] & 15u : (uint32_t)value[0] >> 4;
+    } else if (op->kind == OP_SIGNED) {
+        taking->doubt |= value[0] != 'C' && value[0] != 'D';
+        if ((op->flags & OP_SIGN_PACKED) != 0)
+            line_check_packed(frame.data, frame.size, position + 1, size - 1, &taking->bad);
+        else
+            line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position + 1,
+                            size - 1, &taking->bad);
+    }
+    taking->position = position + size;
+    return true;
+}
+
+/* The fields of one bitmap. False: a doubt that leaves no way to go on. */
+INLINE bool take_fields(struct taking *taking, uint32_t word, uint64_t bits, struct iso_msg *out)
+{
+    const struct iso_dialect *dialect = taking->dialect;
     const struct op *ops = dialect->ops + word * 64 + 1;
     struct iso_field *fields = out->fields + word * 64 + 1;
-    bytes16 bad = *bad_out;
-    uint32_t doubt = 0;
+    struct span frame = taking->frame;
     while (bits != 0) {
-        uint32_t bit = (uint32_t)__builtin_clzll(bits);
+        uint32_t bit = (uint32_t)__builtin_clzll(bits), position = taking->position, size;
         bits &= ~(UINT64_C(1) << 63 >> bit);
         const struct op *op = &ops[bit];
-        if (unlikely(op->kind == OP_CALL)) {
+        bytes16 mask, x;
+        switch ((enum op_shape)op->shape) {
+        case SHAPE_TEXT_1:
+        case SHAPE_TEXT_4:
+        case SHAPE_TEXT_8:
+            size = op->size;
+            if (unlikely(size > frame.size - position))
+                return false;
+            fields[bit] = (struct iso_field){(uint16_t)position, op->size, op->max, 0};
+            x = line_load(frame.data, frame.size, position, size, &mask);
+            taking->bad |= line_wrong(&dialect->ranges[op->check], x) & mask;
+            taking->position = position + size;
+            break;
+        case SHAPE_PACKED:
+            size = op->size;
+            if (unlikely(size > frame.size - position))
+                return false;
+            fields[bit] = (struct iso_field){(uint16_t)position, op->size, op->max, 0};
+            x = line_load(frame.data, frame.size, position, size, &mask);
+            taking->bad |= ((bytes16)(x >> 4 > 9) | (bytes16)((x & 15) > 9)) & mask;
+            taking->doubt |=
+                frame.data[(op->flags & OP_FILLS_RIGHT) != 0 ? position + size - 1 : position] &
+                op->odd_mask;
+            taking->position = position + size;
+            break;
+        case SHAPE_OTHER:
+            if (!take_other(taking, op, &fields[bit]))
+                return false;
+            break;
+        case SHAPE_CALL:
             if (!take_called(dialect, frame, word * 64 + bit + 1, position, &fields[bit]))
-                return 0;
-            position = (uint32_t)fields[bit].offset + fields[bit].size;
-            continue;
+                return false;
+            taking->position = (uint32_t)fields[bit].offset + fields[bit].size;
+            break;
         }
-        uint32_t left = frame.size - position;
-        uint32_t prefix = 0, count = op->max, size = op->size;
-        if (op->length != ISO_LEN_FIXED) {
-            prefix = op->prefix;
-            if (unlikely(left < prefix))
-                return 0;
-            count = take_length(op, frame.data + position, &doubt);
-            doubt |= (count - op->min) > (uint32_t)(op->max - op->min);
-            size = op->kind == OP_PACKED ? (count + 1) / 2 : count;
-            position += prefix;
-            left -= prefix;
-        }
-        if (unlikely(op->group > 1))
-            doubt |= count % op->group;
-        if (unlikely(size > left))
-            return 0;
-        fields[bit] = (struct iso_field){(uint16_t)position, (uint16_t)size, (uint16_t)count,
-                                         (uint16_t)prefix};
-        if (op->kind == OP_TEXT && unlikely(size > LINE_LONG)) {
-            doubt |=
-                dialect->check_long(&dialect->ranges_plain[op->check], frame.data + position, size);
-        } else if (op->kind == OP_TEXT) {
-            line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position, size,
-                            &bad);
-        } else if (op->kind == OP_PACKED) {
-            if (op->nibble_max == 9)
-                line_check_packed(frame.data, frame.size, position, size, &bad);
-            if ((count & 1) != 0)
-                doubt |= op->fills_right ? frame.data[position + size - 1] & 15u
-                                         : (uint32_t)frame.data[position] >> 4;
-        } else if (op->kind == OP_SIGNED) {
-            uint8_t sign = frame.data[position];
-            doubt |= sign != 'C' && sign != 'D';
-            if (op->packed)
-                line_check_packed(frame.data, frame.size, position + 1, size - 1, &bad);
-            else
-                line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position + 1,
-                                size - 1, &bad);
-        }
-        position += size;
     }
-    *bad_out = bad;
-    return doubt == 0 ? position : 0;
+    return true;
 }
 
 static bool parse_straight(const struct iso_dialect *dialect, struct span frame,
@@ -221,12 +262,11 @@ static bool parse_straight(const struct iso_dialect *dialect, struct span frame,
          (present[2] & ~dialect->known[2])) != 0 ||
         line_any(bad))
         return false;
-    for (uint32_t word = 0; word < blocks; word++) {
-        position = take_fields(dialect, frame, word, present[word], position, out, &bad);
-        if (position == 0)
+    struct taking taking = {dialect, frame, position, 0, bad};
+    for (uint32_t word = 0; word < blocks; word++)
+        if (!take_fields(&taking, word, present[word], out))
             return false;
-    }
-    if (position != frame.size || line_any(bad))
+    if (taking.position != frame.size || taking.doubt != 0 || line_any(taking.bad))
         return false;
     out->frame = frame.data;
     out->size = frame.size;

@@ -18,18 +18,32 @@ enum op_kind {
     OP_RAW,    /* bytes */
     OP_CALL,   /* the interpreter */
 };
+/* The commonest fields have a shape of their own: fewer questions for each of them. */
+enum op_shape {
+    SHAPE_OTHER,
+    SHAPE_TEXT_1, /* fixed characters, 1 to 3 of them */
+    SHAPE_TEXT_4, /* 4 to 7 */
+    SHAPE_TEXT_8, /* 8 to 15 */
+    SHAPE_PACKED, /* fixed digits in at most 16 bytes */
+    SHAPE_CALL,
+};
+enum op_flag {
+    OP_CONVERTS = 1,    /* canonical text is not what stands on the wire */
+    OP_FILLS_RIGHT = 2, /* packed: the zero of an odd count stands on the right */
+    OP_SIGN_PACKED = 4, /* signed: the digits are packed */
+};
 struct op {
     uint8_t kind;
     uint8_t length; /* enum iso_length_encoding: FIXED, ASCII, EBCDIC, PACKED, BINARY */
     uint8_t prefix; /* its bytes on the wire */
     uint8_t check;  /* index into ranges[] */
     uint16_t min, max;
-    uint16_t size;       /* fixed: bytes */
-    uint8_t converts;    /* bool: canonical text is not what stands on the wire */
-    uint8_t fills_right; /* bool: packed, the zero of an odd count stands on the right */
-    uint8_t nibble_max;  /* packed: 9, or 15 for tracks */
-    uint8_t packed;      /* bool: signed, digits are packed */
-    uint16_t group;      /* > 1: the count must be a multiple */
+    uint16_t size;      /* fixed: bytes */
+    uint8_t flags;      /* OP_CONVERTS .. */
+    uint8_t shape;      /* enum op_shape */
+    uint8_t nibble_max; /* packed: 9, or 15 for tracks */
+    uint8_t odd_mask;   /* SHAPE_PACKED: the filler of an odd count within its byte, or 0 */
+    uint16_t group;     /* > 1: the count must be a multiple */
 };
 _Static_assert(sizeof(struct op) == 16, "four ops a cache line");
 
