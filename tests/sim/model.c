@@ -35,6 +35,7 @@ struct model_txn {
     int64_t held, posted; /* what stands of it */
     bool is_refund;       /* from and to are the other way round already */
     bool approved, reversed, completed, superseded, counted, stored, reversed_while_out;
+    bool was_silent, was_not_sent;
     bool undone_at_scheme; /* its reversal was acknowledged before it had an outcome */
     int64_t refundable;    /* of a purchase: what may still be refunded */
     int32_t purchase;      /* of a refund: what it refunds */
@@ -817,7 +818,8 @@ struct model_answer model_outcome(struct model *model, int32_t index, enum ledge
         return (struct model_answer){.kind = MODEL_IGNORED, .txn = index};
     }
     txn->state = STATE_DECIDED;
-    txn->answer = say(outcome == LEDGER_OUTCOME_NOT_SENT ? "91" : de39);
+    txn->was_not_sent = outcome == LEDGER_OUTCOME_NOT_SENT;
+    txn->answer = say(txn->was_not_sent ? "91" : de39);
     txn->answer.txn = index;
     txn->answer.cvv2_result = cvv2_letter(&txn->request, false);
     int64_t amount = part_minor > 0 ? part_minor : txn->request.amount_minor;
@@ -852,6 +854,7 @@ struct model_answer model_timeout(struct model *model, int32_t index)
         return (struct model_answer){.kind = MODEL_IGNORED, .txn = index};
     }
     txn->state = STATE_UNKNOWN;
+    txn->was_silent = true;
     txn->answer = say("91");
     txn->answer.txn = index;
     txn->answer.cvv2_result = cvv2_letter(&txn->request, false);
@@ -876,6 +879,23 @@ void model_resolved(struct model *model, int32_t index)
         }
         give_back_refundable(model, txn);
     }
+}
+
+enum model_fate model_fate(const struct model *model, int32_t index)
+{
+    const struct model_txn *txn = &model->txns[index];
+    if (txn->state == STATE_OUT) {
+        return MODEL_FATE_NONE;
+    }
+    if (txn->was_silent || txn->reversed_while_out) {
+        return MODEL_FATE_UNDONE;
+    }
+    if (txn->was_not_sent) {
+        return MODEL_FATE_NOT_SENT;
+    }
+    return !txn->approved  ? MODEL_FATE_DECLINED
+           : txn->reversed ? MODEL_FATE_UNDONE
+                           : MODEL_FATE_STANDS;
 }
 
 bool model_is_out(const struct model *model, int32_t txn)

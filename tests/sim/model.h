@@ -52,6 +52,16 @@ struct model_answer model_timeout(struct model *model, int32_t txn);
 /* The scheme acknowledged the reversal of an unknown transaction: its reservation is gone. */
 void model_resolved(struct model *model, int32_t txn);
 
+/* What the schemes must have heard of a forwarded transaction. */
+enum model_fate {
+    MODEL_FATE_NONE,     /* still out, or not forwarded */
+    MODEL_FATE_STANDS,   /* approved and not reversed: no reversal */
+    MODEL_FATE_DECLINED, /* no reversal */
+    MODEL_FATE_NOT_SENT, /* nothing at all */
+    MODEL_FATE_UNDONE,   /* silent, lost in a crash, or reversed by the acquirer: a reversal */
+};
+enum model_fate model_fate(const struct model *model, int32_t txn);
+
 bool model_is_out(const struct model *model, int32_t txn);
 bool model_is_unknown(const struct model *model, int32_t txn);
 bool model_balance(const struct model *model, const char *account, int64_t *balance_minor,

@@ -7,7 +7,8 @@
  * durable commands make; debits equal credits. At the end, after calm: every message has one
  * answer, repeats have the same, every attempt without outcome was reversed at the scheme, nothing
  * is left in store and forward. A seed that fails prints its command line. */
-#include "tests/sim/watch.h"
+#include "tests/sim/edge.h"
+#include "tests/sim/weather.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@
 #define CALM_NS              (120 * NS_PER_S)
 #define STEPS_MAX            4000000u
 #define BOOTS_MAX            100u
+#define BURST_FROM           600u
 #define SEEDS_FOR_ALL_POINTS 100u
 #define CRASHES_ABOUT        500000u /* parts per million and message: some ten crashes a story */
 
@@ -26,6 +28,8 @@ struct story {
     struct watch *watch;
     struct scheme *schemes;
     struct acquirer *acquirer;
+    struct weather weather;
+    struct edge_counts *edges;
     uint64_t seed;
     uint32_t messages;
     bool verbose;
@@ -110,7 +114,15 @@ static bool prepare(struct story *story)
 static bool speak(struct story *story)
 {
     struct sim_random *random = sim_world_random(story->world);
+    bool has_burst = story->messages > BURST_FROM || story->seed % 16 == 0;
     while (story->acquirer->rows_count < story->messages) {
+        if (story->seed % 4 != 1) {
+            weather_change(&story->weather, story->host, story->world);
+        }
+        if (has_burst && sim_percent(random, 2)) {
+            has_burst = false;
+            acquirer_burst(story->acquirer);
+        }
         for (uint64_t burst = 1 + sim_below(random, 6); burst > 0; burst--) {
             acquirer_speak(story->acquirer);
         }
@@ -129,6 +141,8 @@ static bool speak(struct story *story)
 static bool calm_down(struct story *story)
 {
     host_spare(story->host, true);
+    weather_clear(&story->weather, story->host);
+    story->schemes[0].is_calm = story->schemes[1].is_calm = true;
     for (int64_t end_ns = sim_world_now_ns(story->world) + CALM_NS;
          sim_world_now_ns(story->world) < end_ns;) {
         (void)acquirer_repeat_unanswered(story->acquirer);
@@ -136,18 +150,39 @@ static bool calm_down(struct story *story)
             return false;
         }
     }
-    const char *why = watch_end(story->watch, story->host, story->acquirer, story->schemes);
+    const char *why = watch_end(story->watch, story->host);
+    why =
+        why != NULL ? why : edge_check(story->watch, story->acquirer, story->schemes, story->edges);
     return why == NULL || fail(story, why);
 }
 
+/* A crash with nothing in flight, and the state is the same. */
+static bool start_again(struct story *story)
+{
+    for (int64_t end_ns = sim_world_now_ns(story->world) + 10 * NS_PER_S;
+         !host_is_quiet(story->host) && sim_world_now_ns(story->world) < end_ns;) {
+        if (!advance(story, sim_world_now_ns(story->world) + NS_PER_MS)) {
+            return false;
+        }
+    }
+    uint64_t digest = host_digest(story->host);
+    host_crash(story->host, "nothing in flight");
+    if (!start(story)) {
+        return false;
+    }
+    return host_digest(story->host) == digest ||
+           fail(story, "after a start with nothing in flight the state is another one");
+}
+
 static bool run_seed(uint64_t seed, uint32_t messages, bool verbose,
-                     struct sim_point_counts *points)
+                     struct sim_point_counts *points, struct edge_counts *edges,
+                     uint64_t weathers[WEATHERS_COUNT])
 {
     const struct sim_faults faults = {.split_percent = 20,
                                       .disconnect_permille = seed % 3 == 0 ? 3 : 0,
                                       .latency_min_ns = 20 * NS_PER_US,
                                       .latency_max_ns = 3 * NS_PER_MS};
-    struct story story = {.seed = seed, .messages = messages, .verbose = verbose};
+    struct story story = {.seed = seed, .messages = messages, .verbose = verbose, .edges = edges};
     story.world = sim_world_create(seed, &faults);
     story.watch = watch_create();
     struct ledger_hooks hooks = {.decided = watch_decided, .context = story.watch};
@@ -163,11 +198,14 @@ static bool run_seed(uint64_t seed, uint32_t messages, bool verbose,
     scheme_create(&story.schemes[1], story.world, SIM_SCHEME_B);
     acquirer_create(story.acquirer, story.world);
     watch_world(story.watch, story.world);
-    bool ok = prepare(&story) && speak(&story) && calm_down(&story);
+    bool ok = prepare(&story) && speak(&story) && calm_down(&story) && start_again(&story);
     if (verbose && ok) {
         (void)printf("seed %llu: %u messages, %u answers, %llu boots\n", (unsigned long long)seed,
                      story.acquirer->rows_count, story.acquirer->answers_count,
                      (unsigned long long)host_boots(story.host));
+    }
+    for (uint32_t kind = 0; kind < WEATHERS_COUNT; kind++) {
+        weathers[kind] += story.weather.counts[kind];
     }
     host_destroy(story.host);
     watch_destroy(story.watch);
@@ -184,6 +222,19 @@ int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
     return 1;
+}
+
+static void print_counts(const struct edge_counts *edges, const uint64_t weathers[WEATHERS_COUNT])
+{
+    (void)printf("looked at: %llu approvals, %llu requests and %llu reversals at schemes, "
+                 "%llu pairs of answers to repeats\nweather:",
+                 (unsigned long long)edges->approvals, (unsigned long long)edges->requests,
+                 (unsigned long long)edges->reversals, (unsigned long long)edges->repeats);
+    for (uint32_t kind = 0; kind < WEATHERS_COUNT; kind++) {
+        (void)printf("%s %s %llu", kind == 0 ? "" : ",", weather_name((enum weather_kind)kind),
+                     (unsigned long long)weathers[kind]);
+    }
+    (void)printf("\n");
 }
 
 int main(int argc, char **argv)
@@ -216,9 +267,11 @@ int main(int argc, char **argv)
         return 2;
     }
     struct sim_point_counts points = {0};
+    struct edge_counts edges = {0};
+    uint64_t weathers[WEATHERS_COUNT] = {0};
     uint32_t passed = 0, failed = 0;
     for (uint64_t seed = first; seed <= last; seed++) {
-        if (run_seed(seed, messages, verbose, &points)) {
+        if (run_seed(seed, messages, verbose, &points, &edges, weathers)) {
             passed++;
         } else {
             failed++;
@@ -226,6 +279,7 @@ int main(int argc, char **argv)
     }
     if (show_points || verbose) {
         sim_points_print(&points);
+        print_counts(&edges, weathers);
     }
     const char *missing = sim_points_missing(&points);
     if (last - first + 1 >= SEEDS_FOR_ALL_POINTS && missing != NULL) {

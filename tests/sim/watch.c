@@ -6,6 +6,7 @@
 #include "tests/sim/watch.h"
 
 #include "ledger/reason.h"
+#include "tests/sim/traffic.h"
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,26 +15,9 @@
 
 #define COMMANDS_MAX 65536u
 
-union any_command {
-    struct ledger_command header;
-    struct ledger_command_request request;
-    struct ledger_command_outcome outcome;
-    struct ledger_command_saf saf;
-    struct ledger_command_account account;
-    struct ledger_command_card card;
-};
-
-struct kept { /* a command that changed something */
-    union any_command command;
-    uint64_t batch, txn; /* txn: the ledger's name of what it made or ended */
-    int64_t utc_s;
-    uint16_t verdict;
-    bool is_waiting;
-};
-
 struct watch {
     struct model *model;
-    struct kept *kept;
+    struct watch_kept *kept;
     uint32_t kept_count;
     struct {
         uint64_t txn;
@@ -123,11 +107,11 @@ static const char *name_text(const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES])
     return text;
 }
 
-static struct model_answer hear(struct watch *watch, const struct kept *kept)
+static struct model_answer hear(struct watch *watch, const struct watch_kept *kept)
 {
     struct model *model = watch->model;
     struct model_answer none = {.kind = MODEL_IGNORED, .txn = -1};
-    const union any_command *c = &kept->command;
+    const union watch_command *c = &kept->command;
     enum ledger_command_kind kind = (enum ledger_command_kind)c->header.kind;
     struct model_answer answer = none;
     if (kind == LEDGER_AUTH || kind == LEDGER_INTENT || kind == LEDGER_ADVICE ||
@@ -166,7 +150,7 @@ static struct model_answer hear(struct watch *watch, const struct kept *kept)
 /* ---- comparing
  * ----------------------------------------------------------------------------------- */
 
-static bool is_request(const struct kept *kept)
+bool watch_is_request(const struct watch_kept *kept)
 {
     uint16_t kind = kept->command.header.kind;
     return kind == LEDGER_AUTH || kind == LEDGER_INTENT || kind == LEDGER_ADVICE ||
@@ -177,7 +161,7 @@ static bool is_request(const struct kept *kept)
 static void print_ends(const struct watch *watch, uint64_t txn)
 {
     for (uint32_t i = 0; i < watch->kept_count; i++) {
-        const struct kept *kept = &watch->kept[i];
+        const struct watch_kept *kept = &watch->kept[i];
         uint16_t kind = kept->command.header.kind;
         if (kind == LEDGER_RESOLVED && kept->txn == txn) {
             (void)printf("    %u: resolved, batch %llu\n", i, (unsigned long long)kept->batch);
@@ -196,10 +180,11 @@ static void print_story(const struct watch *watch, const struct ledger_request *
 {
     host_print_txns(watch->host, stan);
     for (uint32_t i = 0; i < watch->kept_count; i++) {
-        const struct kept *kept = &watch->kept[i];
+        const struct watch_kept *kept = &watch->kept[i];
         const struct ledger_request *r = &kept->command.request.request;
-        if (!is_request(kept) || (r->stan != stan && r->original_stan != stan &&
-                                  memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) != 0)) {
+        if (!watch_is_request(kept) ||
+            (r->stan != stan && r->original_stan != stan &&
+             memcmp(&r->rrn_key, &about->rrn_key, sizeof r->rrn_key) != 0)) {
             continue;
         }
         (void)printf("  %u: %04u STAN %06u DE3 %06u DE4 %lld DE7 %010llu of %04u %06u key %04llx "
@@ -230,12 +215,12 @@ static enum model_kind kind_of(const struct ledger_verdict *verdict)
                                                     : MODEL_REPLY;
 }
 
-static void compare(struct watch *watch, const struct kept *kept, const struct model_answer *want,
-                    const struct ledger_verdict *verdict)
+static void compare(struct watch *watch, const struct watch_kept *kept,
+                    const struct model_answer *want, const struct ledger_verdict *verdict)
 {
     const struct ledger_request *r = &kept->command.request.request;
     char what[96] = "outcome";
-    if (is_request(kept)) {
+    if (watch_is_request(kept)) {
         (void)snprintf(what, sizeof what, "%04u DE3 %06u DE4 %lld STAN %06u", r->mti, r->de3,
                        (long long)r->amount_minor, r->stan);
     }
@@ -266,7 +251,7 @@ static void compare(struct watch *watch, const struct kept *kept, const struct m
     } else if (amount != want->amount_minor) {
         complain(watch, "%s: DE4 is %lld, not %lld", what, (long long)amount,
                  (long long)want->amount_minor);
-    } else if (is_request(kept) && reply->cvv2_result != (uint8_t)want->cvv2_result) {
+    } else if (watch_is_request(kept) && reply->cvv2_result != (uint8_t)want->cvv2_result) {
         complain(watch, "%s: DE48.87 is %d, not %d (DE39 %.2s)", what, reply->cvv2_result,
                  want->cvv2_result, (const char *)reply->de39);
     } else if (want->ledger_minor != 0 && (reply->ledger_minor != want->ledger_minor ||
@@ -292,13 +277,18 @@ void watch_decided(void *context, const struct ledger_command *command,
         command->kind == LEDGER_CONTROL || is_refused) {
         return;
     }
-    must(watch->kept_count < COMMANDS_MAX && command->size <= sizeof(union any_command));
-    struct kept *kept = &watch->kept[watch->kept_count++];
+    must(watch->kept_count < COMMANDS_MAX && command->size <= sizeof(union watch_command));
+    struct watch_kept *kept = &watch->kept[watch->kept_count++];
     memset(kept, 0, sizeof *kept);
     memcpy(&kept->command, command, command->size);
     kept->batch = batch;
     kept->txn = verdict != NULL ? verdict->txn : 0;
-    kept->verdict = verdict != NULL ? verdict->kind : 0;
+    kept->verdict = verdict != NULL ? verdict->kind : WATCH_WAITS;
+    if (kept->verdict == LEDGER_VERDICT_REPLY) {
+        kept->reply = ((const struct ledger_verdict_reply *)(const void *)verdict)->reply;
+    } else if (kept->verdict == LEDGER_VERDICT_FORWARD) {
+        kept->forward = ((const struct ledger_verdict_forward *)(const void *)verdict)->forward;
+    }
     kept->utc_s = host_utc_ns(watch->host) / NS_PER_S;
     struct model_answer want = hear(watch, kept);
     bool is_money = command->kind <= LEDGER_REVERSAL;
@@ -375,7 +365,7 @@ const char *watch_booted(struct watch *watch, struct host *host)
     for (uint32_t i = 0; i < watch->names_count; i++) {
         if (model_is_out(watch->model, watch->names[i].index)) {
             must(watch->kept_count < COMMANDS_MAX);
-            struct kept *kept = &watch->kept[watch->kept_count++];
+            struct watch_kept *kept = &watch->kept[watch->kept_count++];
             memset(kept, 0, sizeof *kept);
             kept->command.header.kind = LEDGER_TIMEOUT;
             kept->command.outcome.txn = watch->names[i].txn;
@@ -383,7 +373,8 @@ const char *watch_booted(struct watch *watch, struct host *host)
             (void)hear(watch, kept);
         }
     }
-    return compare_balances(watch, host);
+    const char *why = compare_balances(watch, host);
+    return why != NULL ? why : host_verify(host);
 }
 
 /* ---- beginning and end
@@ -466,28 +457,11 @@ void watch_world(struct watch *watch, struct sim_world *world)
     fresh_model(watch);
 }
 
-static const char *check_answers(const struct acquirer *acquirer)
-{
-    for (uint32_t i = 0; i < acquirer->rows_count; i++) {
-        const struct traffic_row *row = &acquirer->rows[i];
-        if (row->state == TRAFFIC_WAITING && row->repeats < 0) {
-            static char text[128];
-            (void)snprintf(text, sizeof text, "no answer ever: %s STAN %s DE7 %s", row->message.mti,
-                           sim_get(&row->message, 11), sim_get(&row->message, 7));
-            return text;
-        }
-    }
-    return NULL;
-}
-
-const char *watch_end(struct watch *watch, struct host *host, const struct acquirer *acquirer,
-                      const struct scheme *schemes)
+/* Nothing is out, nothing is in doubt, nothing is left to be said. */
+const char *watch_end(struct watch *watch, struct host *host)
 {
     const char *why = compare_balances(watch, host);
-    (void)schemes;
-    if (why == NULL) {
-        why = check_answers(acquirer);
-    }
+    why = why != NULL ? why : host_verify(host);
     for (uint32_t i = 0; i < watch->names_count && why == NULL; i++) {
         if (model_is_out(watch->model, watch->names[i].index)) {
             why = "a request is still out at the scheme";
@@ -501,4 +475,21 @@ const char *watch_end(struct watch *watch, struct host *host, const struct acqui
         }
     }
     return why != NULL ? why : watch_fault(watch);
+}
+
+uint32_t watch_count(const struct watch *watch)
+{
+    return watch->kept_count;
+}
+
+const struct watch_kept *watch_at(const struct watch *watch, uint32_t index)
+{
+    must(index < watch->kept_count);
+    return &watch->kept[index];
+}
+
+enum model_fate watch_fate(const struct watch *watch, uint64_t txn)
+{
+    int32_t index = index_of(watch, txn);
+    return index < 0 ? MODEL_FATE_NONE : model_fate(watch->model, index);
 }

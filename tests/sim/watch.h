@@ -5,8 +5,27 @@
 
 #include "tests/sim/host.h"
 #include "tests/sim/model.h"
-#include "tests/sim/scheme.h"
-#include "tests/sim/traffic.h"
+
+#define WATCH_WAITS UINT16_MAX /* no verdict yet: the same request is out */
+
+union watch_command {
+    struct ledger_command header;
+    struct ledger_command_request request;
+    struct ledger_command_outcome outcome;
+    struct ledger_command_saf saf;
+    struct ledger_command_account account;
+    struct ledger_command_card card;
+};
+
+struct watch_kept { /* a command that the shard took */
+    union watch_command command;
+    uint64_t batch; /* 0 = it wrote nothing */
+    uint64_t txn;   /* the ledger's name of what it made or ended */
+    int64_t utc_s;
+    uint16_t verdict; /* enum ledger_verdict_kind, or WATCH_WAITS */
+    struct ledger_reply reply;
+    struct ledger_forward forward;
+};
 
 struct watch;
 struct watch *watch_create(void);
@@ -27,8 +46,16 @@ const char *watch_fault(const struct watch *watch);
 
 /* Accounts and cards, by commands; the host must be spared crashes. NULL: done. */
 const char *watch_prepare(struct watch *watch, struct host *host, struct sim_world *world);
-/* At the end of a story. */
-const char *watch_end(struct watch *watch, struct host *host, const struct acquirer *acquirer,
-                      const struct scheme *schemes);
+/* At the end of a story, after calm. */
+const char *watch_end(struct watch *watch, struct host *host);
+
+/* ---- what is in the ledger, for edge.c: every command whose batch survived, in their order ------
+ */
+
+uint32_t watch_count(const struct watch *watch);
+const struct watch_kept *watch_at(const struct watch *watch, uint32_t index);
+bool watch_is_request(const struct watch_kept *kept); /* AUTH, INTENT, ADVICE, REVERSAL */
+/* What the model knows of a forwarded transaction. */
+enum model_fate watch_fate(const struct watch *watch, uint64_t txn);
 
 #endif
