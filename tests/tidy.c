@@ -121,7 +121,7 @@ static void check_lines(const char *path, const char *text)
         }
         text += size + (text[size] == '\n');
     }
-    bool is_test = strncmp(path + root_size, "/tests/", 7) == 0;
+    bool is_test = strncmp(path + root_size, "tests/", 6) == 0;
     if (line > (is_test ? TEST_LINES_MAX : FILE_LINES_MAX) && is_code(path)) {
         fault(path, line, "the file is too long: 600 lines, 1000 in tests", "");
     }
