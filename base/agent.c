@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/secret.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -94,6 +95,7 @@ uint32_t thread_round(struct thread *thread, int64_t wait_until_ns)
     for (uint32_t i = 0; i < thread->agents_count; i++) {
         work += thread->agents[i]->ops->turn(thread->agents[i]);
     }
+    secret_clear_registers(); /* a dump of a thread that waits shows no card */
     thread->turns_count++;
     thread->is_idle = work == 0;
     return work + events_count;

@@ -345,6 +345,7 @@ static uint32_t serve(struct worker *worker, int64_t now_ns)
     }
     answer(worker, is_ready);
     secret_wipe(batch->jobs, batch->jobs_count * sizeof batch->jobs[0]);
+    secret_clear_registers();
     if (is_ready && !worker->keyring.is_whole) {
         note_broken(worker, now_ns);
     }

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SETS           6u /* made for each rig */
 #define ARGUMENTS_MAX  96
 #define START_MS       60000
 #define STOP_MS        15000
@@ -136,13 +137,14 @@ static uint16_t free_port(void)
 static int add_sets(const struct rig *rig, const char **arguments, int count, char room[][384],
                     uint32_t room_count)
 {
-    must(room_count >= 5);
+    must(room_count >= SETS);
     (void)snprintf(room[0], 384, "data=%s", rig->dir);
     (void)snprintf(room[1], 384, "listeners.ascii.address=127.0.0.1:%u", rig->port);
     (void)snprintf(room[2], 384, "http.address=127.0.0.1:%u", rig->http_port);
     (void)snprintf(room[3], 384, "parties.demo-a.connect=127.0.0.1:%u", rig->scheme_ports[0]);
     (void)snprintf(room[4], 384, "parties.demo-b.connect=127.0.0.1:%u", rig->scheme_ports[1]);
-    for (uint32_t i = 0; i < 5; i++) {
+    (void)snprintf(room[5], 384, "listeners.hex.address=127.0.0.1:%u", rig->hex_port);
+    for (uint32_t i = 0; i < SETS; i++) {
         arguments[count++] = "--set";
         arguments[count++] = room[i];
     }
@@ -176,7 +178,7 @@ static bool find_folders(struct rig *rig, bool use_release)
 
 static bool make_token(struct rig *rig)
 {
-    char room[5][384], ringctl[600], conf[600];
+    char room[SETS][384], ringctl[600], conf[600];
     const char *arguments[ARGUMENTS_MAX] = {ringctl, "hsm", "init", "-c", conf};
     (void)snprintf(ringctl, sizeof ringctl, "%s/ringctl", rig->build);
     (void)snprintf(conf, sizeof conf, "%s/conf/ringswitch.yaml", rig->root);
@@ -201,6 +203,7 @@ bool rig_open(struct rig *rig, const char *name, bool use_release)
     }
     (void)snprintf(rig->socket, sizeof rig->socket, "%s/ringswitch.sock", rig->dir);
     rig->port = free_port();
+    rig->hex_port = free_port();
     rig->http_port = free_port();
     rig->scheme_ports[0] = free_port();
     rig->scheme_ports[1] = free_port();
@@ -258,7 +261,7 @@ static bool is_answered(struct rig *rig)
 
 bool rig_start_daemon(struct rig *rig)
 {
-    char room[5][384], ringswitch[600], conf[600];
+    char room[SETS][384], ringswitch[600], conf[600];
     const char *arguments[ARGUMENTS_MAX] = {ringswitch, "-c", conf};
     (void)snprintf(ringswitch, sizeof ringswitch, "%s/ringswitch", rig->build);
     (void)snprintf(conf, sizeof conf, "%s/conf/ringswitch.yaml", rig->root);

@@ -16,7 +16,7 @@
 
 struct rig {
     char root[512], build[512], dir[256], socket[300];
-    uint16_t port, http_port, scheme_ports[2];
+    uint16_t port, hex_port, http_port, scheme_ports[2];
     pid_t daemon, schemes[2];
     struct iso_dialect *dialect;
     struct demo_keys keys;

@@ -1,0 +1,112 @@
+/* stall_test.c - followers stand still while traffic goes on.
+ *
+ * First at a rate that the journal can hold: nobody notices. Then as fast as it goes, until the
+ * journal is full: new requests are answered 91 BUSY, nothing else happens to them, and when the
+ * followers go on so does everything. What was answered 00 is what is booked, before and after a
+ * restart. */
+#include "tests/wire/rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define DEPTH 64u
+
+static struct rig rig;
+static struct caller caller;
+static uint32_t said, heard, approved, busy, others;
+
+static void call(const char *command, const char *follower)
+{
+    struct ctl_answer answer;
+    bool done = rig_call(&rig, command, json_pack("{s:s}", "follower", follower), &answer);
+    (void)CHECK(done, "%s %s: %s", command, follower, answer.error);
+    ctl_answer_free(&answer);
+}
+
+static void say_one(void)
+{
+    char pan[17];
+    uint8_t bytes[512];
+    demo_pan(1 + said % 250, pan);
+    struct rig_message message = {
+        .mti = "0200", .pan = pan, .amount_minor = 1, .stan = said % 1000000};
+    (void)snprintf(message.rrn, sizeof message.rrn, "S%011u", said);
+    uint32_t size = rig_build(&rig, &message, bytes, sizeof bytes);
+    (void)CHECK(caller_say(&caller, (struct span){bytes, size}), "said");
+    said++;
+}
+
+static bool hear_one(int64_t timeout_ms)
+{
+    struct span bytes;
+    struct rig_answer answer;
+    if (caller_hear(&caller, timeout_ms, &bytes) != CALLER_MESSAGE ||
+        !rig_read(&rig, bytes, &answer)) {
+        return false;
+    }
+    heard++;
+    bool is_busy = strcmp(answer.de39, "91") == 0 && strcmp(answer.de44, "BUSY") == 0;
+    approved += strcmp(answer.de39, "00") == 0;
+    busy += is_busy;
+    others += !is_busy && strcmp(answer.de39, "00") != 0;
+    return true;
+}
+
+/* Closed loop, with a pause after each answer; returns when the time is over or when told to stop.
+ */
+static void load(int64_t for_ms, int64_t gap_us, uint32_t busy_enough)
+{
+    int64_t end_ms = rig_now_ms() + for_ms;
+    uint32_t busy_before = busy;
+    while (rig_now_ms() < end_ms && busy - busy_before < busy_enough) {
+        while (gap_us == 0 && said - heard < DEPTH) {
+            say_one();
+        }
+        if (gap_us != 0) {
+            say_one();
+            rig_sleep_ms(gap_us / 1000);
+        }
+        if (!CHECK(hear_one(8000), "an answer comes (%u of %u)", heard, said)) {
+            return;
+        }
+    }
+    while (heard < said && CHECK(hear_one(8000), "an answer comes (%u of %u)", heard, said)) {
+    }
+}
+
+int main(int argc, char **argv)
+{
+    int64_t stall_ms = argc > 1 && strcmp(argv[1], "--full") == 0 ? 60000 : 5000;
+    rig.sets_count = 0;
+    if (rig_open(&rig, "stall", false) && rig_start(&rig) && rig_fill(&rig) &&
+        rig_connect(&rig, &caller)) {
+        int64_t before = rig_balance(&rig, "settlement/acquirer");
+        call("follower pause", "state");
+        call("follower pause", "archive");
+        load(stall_ms, 2000, UINT32_MAX);
+        (void)CHECK(busy == 0 && others == 0 && approved == heard,
+                    "at a slow rate: %u approved, %u busy, %u others", approved, busy, others);
+        load(60000, 0, 2000);
+        (void)CHECK(busy >= 2000 && others == 0,
+                    "the full journal: %u approved, %u busy, %u others", approved, busy, others);
+        call("follower resume", "state");
+        call("follower resume", "archive");
+        rig_sleep_ms(2000);
+        uint32_t busy_at = busy;
+        load(2000, 0, UINT32_MAX);
+        (void)CHECK(others == 0 && busy - busy_at < 100, "after it: %u busy", busy - busy_at);
+        (void)CHECK(rig_balance(&rig, "settlement/acquirer") - before == approved,
+                    "%u approved, booked is another sum", approved);
+        rig_check_books(&rig);
+        caller_close(&caller);
+        rig_kill(&rig);
+        if (rig_start_daemon(&rig)) {
+            (void)CHECK(rig_balance(&rig, "settlement/acquirer") - before == approved,
+                        "after a restart: %u approved, booked is another sum", approved);
+            rig_check_books(&rig);
+        }
+    }
+    printf("%u said, %u approved, %u busy\n", said, approved, busy);
+    rig_end(&rig);
+    return checks_report();
+}
