@@ -238,9 +238,12 @@ static enum iso_err build_bitmap(struct builder *builder, const struct iso_node 
     const struct iso_composite *composite = &node->composite;
     uint8_t map[32] = {0};
     uint32_t bits = composite->bitmap_bytes * 8u, highest = 0;
+    const struct iso_part *rest = composite->rest != NULL ? find_part(parts, count, "rest") : NULL;
     for (uint32_t i = 0; i < count; i++) {
         const struct iso_node *child = iso_node_child_key(node, parts[i].key, parts[i].key_size);
         uint64_t number = child != NULL ? child->tag : 0;
+        if (&parts[i] == rest)
+            continue;
         bool announces = composite->bitmap_chained && number % bits == 1;
         if (child == NULL || (!composite->bitmap_chained && number > bits) || announces)
             return fail_part(builder, &parts[i], ISO_SUBFIELD_UNKNOWN);
@@ -256,6 +259,8 @@ static enum iso_err build_bitmap(struct builder *builder, const struct iso_node 
         if (part != NULL)
             err = build_child(builder, &node->children[i], node, part, depth);
     }
+    if (err == ISO_OK && rest != NULL)
+        err = build_child(builder, composite->rest, node, rest, depth);
     return err;
 }
 

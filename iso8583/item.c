@@ -138,6 +138,10 @@ static enum iso_walk read_bitmap(struct iso_cursor *cursor, struct iso_item *ite
             number = word * 64 + (uint32_t)__builtin_clzll(bits) + 1;
     }
     if (number == 0) {
+        item->node = cursor->node->composite.rest;
+        if (cursor->position != cursor->end && item->node != NULL)
+            return read_child(cursor, item, cursor->position, cursor->end, problem);
+        item->node = NULL;
         if (cursor->position != cursor->end)
             return walk_fault(problem, ISO_SUBFIELD_LEFT_OVER, cursor->position,
                               (uint32_t)(cursor->end - cursor->position), 0);

@@ -10,6 +10,8 @@ static void load_unknown(struct loader *loader, const struct yaml *yaml, uint32_
                          struct iso_node *node);
 static void load_map(struct loader *loader, const struct yaml *yaml, struct iso_node *node);
 static void load_separator(struct loader *loader, const struct yaml *yaml, struct iso_node *node);
+static void load_rest(struct loader *loader, const struct yaml *yaml, uint32_t depth,
+                      struct iso_node *node);
 static void load_parts(struct loader *loader, const struct yaml *yaml, uint32_t depth,
                        struct iso_node *node);
 
@@ -54,6 +56,11 @@ void load_composite(struct loader *loader, const struct yaml *yaml, uint32_t dep
     load_parts(loader, yaml, depth, node);
     if (composite->kind == ISO_COMPOSITE_TLV)
         load_unknown(loader, yaml, depth, node);
+    value = yaml_get(yaml, "rest");
+    if (value != NULL && composite->kind != ISO_COMPOSITE_BITMAP)
+        complain_at(loader, value, "rest belongs to a bitmap");
+    else if (value != NULL)
+        load_rest(loader, value, depth, node);
     uint32_t mandatory = composite->kind == ISO_COMPOSITE_POSITIONAL ? node->children_count : 0;
     (void)!load_number(loader, yaml_get(yaml, "mandatory"), 0, node->children_count, &mandatory);
     composite->mandatory_count = (uint16_t)mandatory;
@@ -193,6 +200,16 @@ static void load_map(struct loader *loader, const struct yaml *yaml, struct iso_
         composite->bitmap_bytes = (uint8_t)bytes;
     else
         complain_at(loader, map, "map is ENCODING BYTES: binary, hex or hex-ebcdic, 1 to 16");
+}
+
+static void load_rest(struct loader *loader, const struct yaml *yaml, uint32_t depth,
+                      struct iso_node *node)
+{
+    struct iso_node *rest = arena_take(&loader->arena, sizeof(*rest));
+    load_part(loader, yaml, node, "rest", depth, false, rest);
+    if (rest->length.encoding != ISO_LEN_REST)
+        complain_at(loader, yaml, "the rest has a form with REST");
+    node->composite.rest = rest;
 }
 
 static void load_separator(struct loader *loader, const struct yaml *yaml, struct iso_node *node)

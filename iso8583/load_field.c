@@ -67,7 +67,7 @@ static void load_node(struct loader *loader, const struct yaml *yaml, const stru
         "name",      "note",    "form",        "encoding", "length",  "counts", "pad",
         "filler",    "group",   "mask",        "rule",     "values",  "of",     "parts",
         "mandatory", "tags",    "tag_lengths", "lead",     "unknown", "repeat", "padding",
-        "map",       "chained", "separator",   "inside",   "key",     NULL};
+        "map",       "chained", "separator",   "inside",   "rest",    "key",    NULL};
     bool has_var = false;
     node->key = place->key;
     node->name = node->note = "";

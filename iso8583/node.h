@@ -46,7 +46,8 @@ struct iso_composite {
     /* bitmap */
     uint8_t bitmap_bytes; /* of one map, 1..16, after decoding */
     enum iso_encoding bitmap_encoding;
-    bool bitmap_chained; /* bit 1 of each map announces the next (ISO 8583:2003 DBM) */
+    bool bitmap_chained;         /* bit 1 of each map announces the next (ISO 8583:2003 DBM) */
+    const struct iso_node *rest; /* bitmap: what stands behind the last part; NULL = nothing may */
     /* separated */
     uint8_t separator; /* the byte on the wire */
     bool lazy;         /* iso_parse() does not look inside; walkers do */

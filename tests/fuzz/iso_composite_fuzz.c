@@ -26,7 +26,7 @@ static const char text[] =
     "      parts: {2: n 3, 16: LVAR b ..9, 18: b 2, 31: {form: VAR b ..99, length: ber, of: "
     "ber}}}\n"
     "  10: {form: VAR b ..9999, length: binary 2, of: bitmap, map: hex 3, parts: {1: n 2, 24: b "
-    "1}}\n"
+    "1},\n       rest: {form: REST b ..999, of: ber}}\n"
     "  11: {form: VAR b ..9999, length: binary 2, of: positional, mandatory: 1,\n"
     "       parts: {1: n 2, 2: LLVAR ans ..12, 3: {form: VAR b ..999, length: hex 3, of: ber}, 4: "
     "REST b\n"

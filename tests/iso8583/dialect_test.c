@@ -139,6 +139,11 @@ static const struct {
      "2}}}}\n",
      "tag_lengths is the length"},
     {"dialect: t\nfields: {3: {form: b 6, of: bitmap, parts: {1: n 1}}}\n", "bitmap needs map"},
+    {"dialect: t\nfields: {3: {form: b 6, of: ber, rest: REST b ..9}}\n",
+     "rest belongs to a bitmap"},
+    {"dialect: t\nfields: {3: {form: b 6, of: bitmap, map: binary 1, parts: {1: n 1}, rest: b "
+     "1}}\n",
+     "has a form with REST"},
     {"dialect: t\nfields: {3: {form: b 6, of: bitmap, map: ascii 2, parts: {1: n 1}}}\n", "map is"},
     {"dialect: t\nfields: {3: {form: b 6, of: bitmap, map: binary 2, parts: {0: n 1}}}\n",
      "numbered from 1"},

@@ -149,6 +149,8 @@ static inline void random_parts(struct pool *pool, const struct iso_node *node, 
         for (uint32_t i = 0; i < node->children_count; i++)
             if (random_below(&pool->state, 3) == 0)
                 add_part(pool, list, &count, &node->children[i], each, 0, depth);
+        if (composite->rest != NULL && random_below(&pool->state, 2) == 0)
+            add_part(pool, list, &count, composite->rest, each, 0, depth);
     } else {
         uint8_t avoid = composite->kind == ISO_COMPOSITE_SEPARATED ? composite->separator : 0;
         uint32_t span = node->children_count - composite->mandatory_count + 1u;
