@@ -1,19 +1,284 @@
-#include "ctl/spec.h"
+/* spec_jpos.c - a GenericPackager's tree to a dialect.
+ *
+ * Messages need an MTI at id 0 and a bitmap at bitmapField. A nested packager is a bitmap composite
+ * (emitBitmap) or a positional one whose trailing parts may be absent. */
+#include "ctl/spec_jpos_read.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum flags { NONE, SIGN, INCLUSIVE, EMPTY, ZERO };
+
+static const struct jpos_class {
+    const char *name, *class, *encoding, *length, *filler;
+    enum flags flags;
+} classes[] = {
+#define JPOS(name, class, encoding, length, filler, flags)                                         \
+    {#name, class, encoding, length, filler, flags},
+#include "ctl/spec_jpos.def"
+#undef JPOS
+};
+
+struct jpos {
+    const char *file;
+    struct text *out;
+    struct iso_report *report;
+};
+
+static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_t indent);
+
+static void complain(struct jpos *jpos, const struct jpos_field *field, const char *text)
+{
+    iso_report_add(jpos->report, jpos->file, field->line, field->column, "field %d of class %s: %s",
+                   (int)field->id, field->class, text);
+}
+
+static const struct jpos_class *class_of(const char *name)
+{
+    for (size_t i = 0; i < countof(classes); i++) {
+        if (strcmp(classes[i].name, name) == 0) {
+            return &classes[i];
+        }
+    }
+    return NULL;
+}
+
+static const char *bitmap_encoding(const char *class)
+{
+    return strcmp(class, "IFA_BITMAP") == 0   ? "hex"
+           : strcmp(class, "IFB_BITMAP") == 0 ? "binary"
+           : strcmp(class, "IFE_BITMAP") == 0 ? "hex-ebcdic"
+                                              : NULL;
+}
+
+static const struct jpos_field *child(const struct jpos_field *parent, int32_t id)
+{
+    const struct jpos_field *field = parent->first;
+    while (field != NULL && field->id != id) {
+        field = field->next;
+    }
+    return field;
+}
+
+static void add_form(struct jpos *jpos, const struct jpos_field *field)
+{
+    const struct jpos_class *class = class_of(field->class);
+    if (class == NULL) {
+        complain(jpos, field, "this class cannot be expressed");
+        return;
+    }
+    if (field->inclusive && class->flags != INCLUSIVE) {
+        complain(jpos, field, "inclusive needs a binary length prefix");
+    }
+    uint32_t size = class->flags == EMPTY ? 0 : field->length;
+    if (class->flags == SIGN) {
+        if (size < 2) {
+            complain(jpos, field, "the length has no room for a sign and a digit");
+            return;
+        }
+        size--;
+    }
+    bool var = class->length[0] != 0;
+    bool track =
+        field->depth == 1 && (field->id == 35 || field->id == 36) && strcmp(class->class, "n") == 0;
+    uint64_t reach = 1; /* a length that the prefix cannot say is never met */
+    if (var) {
+        uint32_t width = (uint32_t)strtoul(strchr(class->length, ' '), NULL, 10);
+        for (uint32_t i = 0; i < width; i++) {
+            reach *= class->length[0] == 'b' ? 256 : 10;
+        }
+        size = size >= reach ? (uint32_t)reach - 1 : size;
+        size = size > ISO_MESSAGE_BYTES_MAX ? ISO_MESSAGE_BYTES_MAX : size;
+    }
+    bool nibbles = strstr(class->length, "nibbles") != NULL;
+    text_add(jpos->out, "form: \"%s%s %s%u\", encoding: %s", var ? "VAR " : "",
+             track ? "z" : class->class, var ? ".." : "", nibbles ? size * 2 : size,
+             class->encoding);
+    if (var) {
+        text_add(jpos->out, ", length: %s%s", class->length, field->inclusive ? " inclusive" : "");
+    }
+    if (class->filler[0] != 0) {
+        text_add(jpos->out, ", filler: %s", field->pad ? "left 0" : class->filler);
+    }
+    if (class->flags == ZERO) {
+        text_add(jpos->out, ", pad: left 0");
+    }
+}
+
+static void add_indent(struct jpos *jpos, uint32_t indent)
+{
+    text_add(jpos->out, "%*s", (int)indent, "");
+}
+
+static void add_parts(struct jpos *jpos, const struct jpos_field *field, uint32_t indent)
+{
+    const struct jpos_field *map = field->emit_bitmap ? child(field, field->bitmap_field) : NULL;
+    int32_t from = field->first_field >= 0 ? field->first_field : field->emit_bitmap ? 1 : 0;
+    bool generic = strcmp(field->packager, "packager.GenericSubFieldPackager") == 0 ||
+                   strcmp(field->packager, "packager.GenericPackager") == 0;
+    if (!generic) {
+        iso_report_add(jpos->report, jpos->file, field->line, field->column,
+                       "field %d of class %s: the packager %s cannot be expressed", (int)field->id,
+                       field->class, field->packager);
+        return;
+    }
+    if (field->header_length > 0) {
+        complain(jpos, field, "a header inside a field cannot be expressed");
+    }
+    add_indent(jpos, indent);
+    if (field->emit_bitmap) {
+        const char *encoding = map != NULL ? bitmap_encoding(map->class) : NULL;
+        if (encoding == NULL) {
+            complain(jpos, map != NULL ? map : field,
+                     "emitBitmap, but bitmapField is no bitmap of a known class");
+            return;
+        }
+        bool chained = map->length == 16 || map->length == 24; /* bit 1 announces the next 8 */
+        if (map->length == 0 || (map->length > 8 && !chained)) {
+            complain(jpos, map, "a bitmap inside a field has 1 to 8, 16 or 24 bytes");
+        }
+        if (chained) {
+            text_add(jpos->out, "chained: true\n");
+            add_indent(jpos, indent);
+        }
+        text_add(jpos->out, "of: bitmap\n");
+        add_indent(jpos, indent);
+        text_add(jpos->out, "map: %s %u\n", encoding, chained ? 8 : map->length);
+    } else {
+        text_add(jpos->out, "of: positional\n");
+        add_indent(jpos, indent);
+        text_add(jpos->out, "mandatory: 0\n");
+    }
+    uint32_t count = 0;
+    add_indent(jpos, indent);
+    text_add(jpos->out, "parts:\n");
+    for (const struct jpos_field *part = field->first; part != NULL; part = part->next) {
+        if (part == map || part->id < from || strcmp(part->class, "IF_UNUSED") == 0) {
+            continue;
+        }
+        add_field(jpos, part, indent + 2);
+        count++;
+    }
+    if (count == 0) {
+        complain(jpos, field, "it has no parts");
+    }
+}
+
+static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_t indent)
+{
+    add_indent(jpos, indent);
+    text_add(jpos->out, "%d: ", (int)field->id);
+    if (field->packager == NULL) {
+        text_add(jpos->out, "{name: ");
+        text_add_yaml(jpos->out, field->name);
+        text_add(jpos->out, ", ");
+        add_form(jpos, field);
+        text_add(jpos->out, "}\n");
+        return;
+    }
+    text_add(jpos->out, "\n");
+    add_indent(jpos, indent + 2);
+    text_add(jpos->out, "name: ");
+    text_add_yaml(jpos->out, field->name);
+    text_add(jpos->out, "\n");
+    struct text form = {0}, *out = jpos->out; /* "form: …, encoding: …" as lines */
+    jpos->out = &form;
+    add_form(jpos, field);
+    jpos->out = out;
+    for (char *at = form.data; at != NULL && *at != 0;) {
+        char *comma = strstr(at, ", ");
+        size_t size = comma != NULL ? (size_t)(comma - at) : strlen(at);
+        add_indent(jpos, indent + 2);
+        text_add(jpos->out, "%.*s\n", (int)size, at);
+        at += comma != NULL ? size + 2 : size;
+    }
+    text_free(&form);
+    add_parts(jpos, field, indent + 2);
+}
+
+static void add_head(struct jpos *jpos, const struct jpos_field *root)
+{
+    const struct jpos_field *mti = child(root, 0), *map = child(root, root->bitmap_field);
+    const struct jpos_class *class = mti != NULL ? class_of(mti->class) : NULL;
+    const char *encoding = map != NULL ? bitmap_encoding(map->class) : NULL;
+    if (root->header_length > ISO_HEADER_BYTES_MAX) {
+        iso_report_add(jpos->report, jpos->file, root->line, root->column,
+                       "headerLength: a header has at most %u bytes", ISO_HEADER_BYTES_MAX);
+    } else if (root->header_length > 0) {
+        text_add(jpos->out, "header: {kind: fixed, size: %u}\n", root->header_length);
+    }
+    if (!root->emit_bitmap || encoding == NULL || map->length % 8 != 0 || map->length > 24 ||
+        map->length == 0 || root->bitmap_field == 0) {
+        iso_report_add(jpos->report, jpos->file, map != NULL ? map->line : root->line,
+                       map != NULL ? map->column : root->column,
+                       "field %d of class %s: a message has a bitmap of 8, 16 or 24 bytes behind "
+                       "its MTI (IFA_BITMAP, IFB_BITMAP, IFE_BITMAP)",
+                       (int)root->bitmap_field, map != NULL ? map->class : "(none)");
+        return;
+    }
+    if (mti == NULL || class == NULL || mti->length != 4 || class->length[0] != 0 ||
+        class->class[0] == 'b') {
+        iso_report_add(jpos->report, jpos->file, mti != NULL ? mti->line : root->line,
+                       mti != NULL ? mti->column : root->column,
+                       "field 0 of class %s: an MTI is four fixed characters or digits",
+                       mti != NULL ? mti->class : "(none)");
+        return;
+    }
+    bool third = root->third_bitmap == 65;
+    if (root->third_bitmap >= 0 && !third) {
+        iso_report_add(jpos->report, jpos->file, root->line, root->column,
+                       "thirdBitmapField %d: only field 65 can hold the third bitmap",
+                       (int)root->third_bitmap);
+    }
+    if (root->first_field > 2) {
+        iso_report_add(jpos->report, jpos->file, root->line, root->column,
+                       "firstField %d: the fields of a message begin with 2",
+                       (int)root->first_field);
+    }
+    text_add(jpos->out, "mti: {encoding: %s, any: %s}\n",
+             strcmp(class->encoding, "latin1") == 0 ? "ascii" : class->encoding,
+             strcmp(class->class, "any") == 0 ? "true" : "false");
+    text_add(jpos->out, "bitmap: {encoding: %s, secondary: %s, tertiary: %s}\n", encoding,
+             map->length == 8 ? "none" : "announced",
+             third               ? "field"
+             : map->length == 24 ? "contiguous"
+                                 : "none");
+}
+
 bool spec_import_jpos(const char *text, size_t size, const char *file, struct text *out,
                       struct iso_report *report)
 {
-    (void)text;
-    (void)size;
-    (void)out;
-    iso_report_add(report, file, 1, 1, "not yet");
-    return false;
-}
-bool spec_import_moov(const char *text, size_t size, const char *file, struct text *out,
-                      struct iso_report *report)
-{
-    (void)text;
-    (void)size;
-    (void)out;
-    iso_report_add(report, file, 1, 1, "not yet");
-    return false;
+    struct arena arena = {0};
+    struct jpos jpos = {file, out, report};
+    uint32_t before = report->count;
+    char name[64];
+    struct jpos_field *root = jpos_read(text, size, file, &arena, report);
+    if (root != NULL) {
+        spec_name_of(file, name);
+        text_add(out, "dialect: ");
+        text_add_yaml(out, name);
+        text_add(out, "\n");
+        add_head(&jpos, root);
+        text_add(out, "fields:\n");
+        const struct jpos_field *map = child(root, root->bitmap_field);
+        uint32_t bits = map != NULL ? map->length * 8 : 0;
+        bool third = root->third_bitmap == 65 || bits > 128;
+        for (const struct jpos_field *field = root->first; field != NULL; field = field->next) {
+            if (field->id == 0 || field == map || strcmp(field->class, "IF_UNUSED") == 0) {
+                continue;
+            }
+            if (field->id < 2 || field->id > (int32_t)ISO_FIELDS_MAX) {
+                complain(&jpos, field, "fields are numbered from 2 to 192");
+            } else if ((third && (field->id == 65 || field->id == 129)) ||
+                       ((uint32_t)field->id > bits && !third)) {
+                text_add(out, "  # %d cannot be announced, or announces a bitmap\n",
+                         (int)field->id);
+            } else {
+                add_field(&jpos, field, 2);
+            }
+        }
+    }
+    arena_free(arena.blocks);
+    return report->count == before && spec_is_dialect(out, file, report);
 }
