@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "switch/daemon.h"
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -39,8 +40,18 @@ static void loop_accept(struct loop *loop);
 static void loop_read(struct loop *loop, struct connection *connection);
 static void loop_signal(struct loop *loop);
 
+/* Requests may hold PANs: their memory is wiped before anybody else has it. */
+static void free_wiped(void *memory)
+{
+    if (memory != NULL) {
+        explicit_bzero(memory, malloc_usable_size(memory));
+    }
+    free(memory);
+}
+
 int control_run(struct daemon *daemon)
 {
+    json_set_alloc_funcs(malloc, free_wiped);
     struct loop loop = {
         .daemon = daemon, .listener = daemon->control_socket, .signals = daemon->signals};
     loop.connections = calloc(CONTROL_CONNECTIONS, sizeof *loop.connections);
@@ -111,6 +122,10 @@ static void loop_accept(struct loop *loop)
                 return;
             }
         }
+        static const char full[] =
+            "{\"error\":{\"code\":\"busy\",\"text\":\"too many operators are "
+            "connected; try again\"}}\n{\"done\":{\"exit\":2}}\n";
+        (void)send(fd, full, sizeof full - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     (void)close(fd);
 }

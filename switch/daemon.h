@@ -33,6 +33,7 @@ struct daemon_thread {
     bool is_background;    /* followers */
     bool writes_by_thread; /* durable writes: see base/io.h */
     char refusal[DAEMON_TEXT_BYTES];
+    uint8_t *stack; /* its guard page first */
 };
 
 struct daemon {

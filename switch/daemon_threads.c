@@ -3,18 +3,22 @@
  * DESIGN  `shared` puts worker 0 and the shard into one thread, else each has its own; the
  * followers share one at batch priority. A thread makes its own io (an io_uring belongs to the
  * thread that created it), then all meet at two barriers: memory is sealed when every io exists,
- * and nobody runs before that. */
+ * and nobody runs before that. Stacks see cards: those of threads are secret memory, that of the
+ * process is left out of dumps. */
 #include "switch/daemon.h"
 
 #include "base/log.h"
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define FOLLOWERS_NICE 10
+#define STACK_BYTES    (2u << 20)
+#define GUARD_BYTES    4096u
 
 static void go_to_background(void)
 {
@@ -109,6 +113,35 @@ static void pin(struct daemon *daemon)
     }
 }
 
+/* A stack that is locked, not dumped, and ends in a page that cannot be touched. */
+static void start_thread(struct daemon_thread *own)
+{
+    pthread_attr_t attributes;
+    own->stack = mem_take(MEM_SECRET, GUARD_BYTES + STACK_BYTES, "stack");
+    must(mprotect(own->stack, GUARD_BYTES, PROT_NONE) == 0);
+    must(pthread_attr_init(&attributes) == 0);
+    must(pthread_attr_setstack(&attributes, own->stack + GUARD_BYTES, STACK_BYTES) == 0);
+    must(pthread_create(&own->id, &attributes, thread_main, own) == 0);
+    (void)pthread_attr_destroy(&attributes);
+}
+
+/* The control thread has PANs of `card` commands in its hands. */
+static void hide_own_memory(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        unsigned long begin, end;
+        if ((strstr(line, "[stack]") != NULL || strstr(line, "[heap]") != NULL) &&
+            sscanf(line, "%lx-%lx", &begin, &end) == 2) {
+            (void)madvise((void *)begin, end - begin, MADV_DONTDUMP);
+        }
+    }
+    if (maps != NULL) {
+        (void)fclose(maps);
+    }
+}
+
 bool daemon_threads_start(struct daemon *daemon, char *text, size_t text_size)
 {
     plan(daemon);
@@ -119,10 +152,11 @@ bool daemon_threads_start(struct daemon *daemon, char *text, size_t text_size)
         daemon->threads_count = 0;
         return false;
     }
+    hide_own_memory();
     must(pthread_barrier_init(&daemon->created, NULL, daemon->threads_count + 1) == 0);
     must(pthread_barrier_init(&daemon->sealed, NULL, daemon->threads_count + 1) == 0);
     for (uint32_t i = 0; i < daemon->threads_count; i++) {
-        must(pthread_create(&daemon->threads[i].id, NULL, thread_main, &daemon->threads[i]) == 0);
+        start_thread(&daemon->threads[i]);
     }
     (void)pthread_barrier_wait(&daemon->created);
     bool all = true;
@@ -152,6 +186,8 @@ void daemon_threads_stop(struct daemon *daemon)
     for (uint32_t i = 0; i < daemon->threads_count; i++) {
         struct thread *thread = &daemon->threads[i].thread;
         (void)pthread_join(daemon->threads[i].id, NULL);
+        /* The guard is part of what is wiped at the end. */
+        must(mprotect(daemon->threads[i].stack, GUARD_BYTES, PROT_READ | PROT_WRITE) == 0);
         if (thread->io != NULL) {
             thread->io->ops->destroy(thread->io);
             thread->io = NULL;
