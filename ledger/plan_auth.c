@@ -12,7 +12,10 @@ static void look_up(struct decision *decision)
     decision->settlement =
         request->party < state->parties_count ? state->party_accounts[request->party] : 0;
     if (decision->type == TYPE_TRANSFER) {
-        decision->to_account = ledger_account_find(state, request->transfer_to);
+        uint32_t to = ledger_account_find(state, request->transfer_to);
+        /* A house account is no card's: money reaches it by postings of our own alone. */
+        bool is_house = to != 0 && plan_see_account(decision->plan, to)->is_house != 0;
+        decision->to_account = is_house ? 0 : to;
     }
     if (decision->type == TYPE_REFUND) {
         plan_find_purchase(decision);

@@ -206,6 +206,17 @@ static uint32_t missing_of(const struct txn *txn, uint32_t type)
     return 0;
 }
 
+/* Read as zero, an amount that remains which is no number would undo all of the original. */
+static bool remains_readable(const struct txn *txn)
+{
+    uint8_t de95[42];
+    size_t size;
+    int64_t remains;
+    return txn->class != LEDGER_CLASS_REVERSAL || !iso_msg_has(&txn->msg, 95) ||
+           (iso_msg_text(txn->dialect, &txn->msg, 95, (char *)de95, sizeof de95, &size) &&
+            bytes_to_number(de95, 12, &remains));
+}
+
 static enum stage_result refuse_missing(struct txn *txn, uint32_t de)
 {
     char text[4] = {0};
@@ -242,6 +253,9 @@ enum stage_result stage_screen(struct worker *worker, struct txn *txn)
     }
     if (!facts_card(worker, txn)) {
         return refuse(txn, "30", "035");
+    }
+    if (!remains_readable(txn)) {
+        return refuse(txn, "30", "095");
     }
     uint32_t type = type_of(txn);
     uint32_t missing = missing_of(txn, type);

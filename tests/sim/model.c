@@ -473,7 +473,9 @@ static struct model_answer decide_on_us(struct model *model, const struct ledger
                                                                   : NULL;
     struct model_card_row *card = card_of(model, &r->card);
     bool is_transfer = type_of(r) == 40 && r->class == LEDGER_CLASS_FINANCIAL;
-    if (no == NULL && (card == NULL || (is_transfer && account_of(model, r->transfer_to) < 0))) {
+    int32_t to = is_transfer ? account_of(model, r->transfer_to) : -1;
+    bool is_nowhere = is_transfer && (to < 0 || model->accounts[to].is_house);
+    if (no == NULL && (card == NULL || is_nowhere)) {
         no = "14";
     }
     no = no != NULL ? no : check_card(model, r, card, utc_s);

@@ -185,6 +185,34 @@ Test(exchange, refusals_of_the_worker_in_order)
     fixture_end(&f);
 }
 
+Test(exchange, an_amount_that_remains_must_be_a_number)
+{
+    static const struct {
+        const char *mti, *de95, *de49, *de39, *de44;
+    } rows[] = {
+        {"0400", "0000000X0000000000000000C00000000C00000000", "398", "30", "095"},
+        {"0420", "            000000000000C00000000C00000000", NULL, "30", "095"},
+        {"0420", "000000006000000000000000C00000000C00000000", NULL, "30", "049"},
+    };
+    struct fixture f;
+    fixture_init(&f);
+    fixture_serve(&f);
+    int32_t client = fixture_client(&f);
+    for (uint32_t i = 0; i < countof(rows); i++) {
+        uint8_t frame[FRAME_MAX];
+        uint32_t size = fixture_message(
+            &f, frame, rows[i].mti, "2", "9900010000000019", "3", "000000", "4", "000000010000",
+            "7", "1121030000", "11", "000001", "32", "123456", "37", "632503000001", "41",
+            "TERM0001", "42", "MERCHANT0000001", "49", rows[i].de49, "95", rows[i].de95, NULL);
+        fixture_send(&f, client, frame, size);
+        cr_assert(fixture_answer(&f, client));
+        cr_assert_str_eq(fixture_field(&f, 39), rows[i].de39);
+        cr_assert_str_eq(fixture_field(&f, 44), rows[i].de44);
+        cr_assert_not(fixture_command(&f));
+    }
+    fixture_end(&f);
+}
+
 Test(exchange, a_field_that_cannot_be_read_is_30_and_the_link_stays)
 {
     struct fixture f;
