@@ -181,6 +181,7 @@ const char *edge_check(const struct watch *watch, struct acquirer *acquirer,
 {
     acquirer_compare_repeats(acquirer);
     counts->repeats += acquirer->compared_count;
+    counts->busy += acquirer->busy_count;
     const char *why = acquirer->fault[0] != '\0' ? acquirer->fault : NULL;
     why = why != NULL ? why : check_acquirer(watch, acquirer, counts);
     for (uint32_t i = 0; i < SIM_ENDPOINTS && why == NULL; i++) {

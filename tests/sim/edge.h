@@ -7,7 +7,7 @@
 #include "tests/sim/watch.h"
 
 struct edge_counts {
-    uint64_t approvals, requests, reversals, repeats; /* looked at */
+    uint64_t approvals, requests, reversals, repeats, busy; /* looked at */
 };
 
 /* Everybody has been answered, all is resolved. NULL, or the first promise that was broken:

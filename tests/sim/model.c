@@ -857,6 +857,7 @@ struct model_answer model_timeout(struct model *model, int32_t index)
     }
     txn->state = STATE_UNKNOWN;
     txn->was_silent = true;
+    give_back_refundable(model, txn); /* it will be reversed: what it refunded stands again */
     txn->answer = say("91");
     txn->answer.txn = index;
     txn->answer.cvv2_result = cvv2_letter(&txn->request, false);
