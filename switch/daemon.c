@@ -434,14 +434,31 @@ static void log_difference(void *context, const char *text)
     log_event(LOG_WARN, "reload.needs_restart", log_text("setting", text));
 }
 
+/* A field of the log is short: the file by its last part, the text in up to three pieces. */
+static void log_fault(const struct conf_fault *fault)
+{
+    const size_t most = sizeof((struct log_field *)NULL)->text - 1;
+    size_t file_size = strlen(fault->file), size = strlen(fault->text);
+    const char *file = fault->file + (file_size > most ? file_size - most : 0);
+    log_event(LOG_ALARM, "reload.refused", log_text("file", file), log_number("line", fault->line),
+              log_number("column", fault->column), log_text("code", fault->code),
+              log_text("fault", fault->text),
+              log_text("fault_2", size > most ? fault->text + most : ""),
+              log_text("fault_3", size > 2 * most ? fault->text + 2 * most : ""));
+}
+
 static void log_faults(const struct conf_report *report, char *text, size_t text_size)
 {
+    bool is_told = text == NULL;
     for (uint32_t i = 0; i < report->faults_count && i < CONF_FAULTS_MAX; i++) {
-        char line[CONF_FAULT_TEXT_BYTES + CONF_PATH_BYTES + 32];
-        (void)conf_fault_print(&report->faults[i], line, sizeof line);
-        log_event(LOG_ALARM, "reload.refused", log_text("fault", line));
-        if (i == 0 && text != NULL) {
-            (void)snprintf(text, text_size, "%s", line);
+        const struct conf_fault *fault = &report->faults[i];
+        if (fault->is_warning) {
+            continue;
+        }
+        log_fault(fault);
+        if (!is_told) {
+            (void)conf_fault_print(fault, text, text_size);
+            is_told = true;
         }
     }
 }
@@ -490,7 +507,9 @@ bool daemon_reload(struct daemon *daemon, char *text, size_t text_size)
     for (uint32_t i = 0; i < daemon->workers_count; i++) {
         bell_ring(worker_agent(daemon->workers[i])->bell);
     }
-    log_event(LOG_INFO, "reload.done", log_number("ruleset", (int64_t)rules_id(rules)));
+    char ruleset[20];
+    (void)snprintf(ruleset, sizeof ruleset, "%016llx", (unsigned long long)rules_id(rules));
+    log_event(LOG_INFO, "reload.done", log_text("ruleset", ruleset));
     return true;
 }
 
