@@ -464,6 +464,30 @@ static const char *check_refund(const struct model *model, const struct ledger_r
     return r->amount_minor > refundable ? "13" : NULL;
 }
 
+/* What an approved request on one of our cards moves. */
+static void book_on_us(struct model *model, struct model_txn *txn, int32_t account, int64_t amount,
+                       int32_t purchase)
+{
+    const struct ledger_request *r = &txn->request;
+    int32_t settlement = account_of(model, model->settlement[r->party]);
+    bool is_financial = r->class == LEDGER_CLASS_FINANCIAL;
+    txn->approved = true;
+    if (type_of(r) == 20 && is_financial) {
+        book(model, txn, settlement, account, amount);
+        txn->purchase = purchase;
+        txn->is_refund = true;
+        if (purchase >= 0) {
+            model->txns[purchase].refundable -= amount;
+        }
+    } else if (type_of(r) == 40 && is_financial) {
+        book(model, txn, account, account_of(model, r->transfer_to), amount);
+    } else if (is_purchase(r) && is_financial) {
+        book(model, txn, account, settlement, amount);
+    } else if (is_purchase(r) && (r->flags & LEDGER_REQUEST_VERIFY) == 0) {
+        hold(model, txn, account, settlement, amount);
+    }
+}
+
 static struct model_answer decide_on_us(struct model *model, const struct ledger_request *r,
                                         enum ledger_command_kind kind, int64_t utc_s)
 {
@@ -535,25 +559,9 @@ static struct model_answer decide_on_us(struct model *model, const struct ledger
         answer.available_minor = available(model, card->account);
     }
     int32_t index = store(model, kind, r, utc_s, answer);
-    struct model_txn *txn = &model->txns[index];
-    int32_t settlement = account_of(model, model->settlement[r->party]);
-    txn->approved = true;
-    txn->counted = limited;
-    if (is_refund && r->class == LEDGER_CLASS_FINANCIAL) {
-        book(model, txn, settlement, card->account, amount);
-        txn->purchase = purchase;
-        txn->is_refund = true;
-        if (purchase >= 0) {
-            model->txns[purchase].refundable -= amount;
-        }
-    } else if (is_transfer) {
-        book(model, txn, card->account, account_of(model, r->transfer_to), amount);
-    } else if (is_purchase(r) && r->class == LEDGER_CLASS_FINANCIAL) {
-        book(model, txn, card->account, settlement, amount);
-    } else if (is_purchase(r) && !is_verify) {
-        hold(model, txn, card->account, settlement, amount);
-    }
-    return txn->answer;
+    model->txns[index].counted = limited;
+    book_on_us(model, &model->txns[index], card->account, amount, purchase);
+    return model->txns[index].answer;
 }
 
 /* A request that leaves for a scheme: only these of section 7 are ours. */
