@@ -22,6 +22,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#ifdef RS_ASAN
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #define SERVE_WAIT_NS (10 * NS_PER_S)
 #define REF_WAIT_NS   (5 * NS_PER_S)
@@ -353,6 +356,9 @@ void daemon_stop(struct daemon *daemon)
         (void)close(daemon->control_socket);
     }
     log_flush();
+#ifdef RS_ASAN
+    __lsan_do_leak_check(); /* now: wiped memory no longer leads to what it owns */
+#endif
     mem_wipe_secrets();
 }
 
