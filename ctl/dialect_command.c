@@ -1,11 +1,19 @@
-/* dialect_command.c - `ringctl dialect`: list, show, check, import, export. */
+/* dialect_command.c - `ringctl dialect`: list, show, check, diff, import, export. */
 #include "ctl/ctl.h"
 #include "ctl/iso.h"
 #include "ctl/spec.h"
+#include "ctl/spec_yaml.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static int usage(const char *text)
+{
+    (void)fprintf(stderr, "ringctl: %s\n", text);
+    return 2;
+}
 
 int ctl_dialect_import(int argc, char **argv)
 {
@@ -24,8 +32,7 @@ int ctl_dialect_import(int argc, char **argv)
         kind++;
     }
     if (options.from == NULL || kind == countof(kinds) || options.rest_count != 1) {
-        (void)fprintf(stderr, "ringctl: dialect import --from jpos|moov|table FILE\n");
-        return 2;
+        return usage("dialect import --from jpos|moov|table FILE");
     }
     const char *file = options.rest[0], *why;
     struct text text, yaml = {0};
@@ -45,4 +52,190 @@ int ctl_dialect_import(int argc, char **argv)
     text_free(&text);
     free(report);
     return fflush(stdout) != 0 ? 2 : !imported;
+}
+
+int ctl_dialect_export(int argc, char **argv)
+{
+    struct ctl_iso_options options;
+    if (!ctl_iso_options(argc, argv, &options)) {
+        return 2;
+    }
+    bool jpos = options.to != NULL && strcmp(options.to, "jpos") == 0;
+    bool moov = options.to != NULL && strcmp(options.to, "moov") == 0;
+    if ((!jpos && !moov) || options.rest_count != 1) {
+        return usage("dialect export --to jpos|moov NAME");
+    }
+    struct iso_dialect *dialect = ctl_dialect_load(options.rest[0]);
+    if (dialect == NULL) {
+        return 2;
+    }
+    struct iso_report *report = calloc(1, sizeof *report);
+    struct text out = {0};
+    must(report != NULL);
+    bool exported =
+        jpos ? spec_export_jpos(dialect, &out, report) : spec_export_moov(dialect, &out, report);
+    if (exported) {
+        (void)fwrite(out.data, 1, out.size, stdout);
+    } else {
+        ctl_report_print(report);
+    }
+    text_free(&out);
+    free(report);
+    iso_dialect_free(dialect);
+    return fflush(stdout) != 0 ? 2 : !exported;
+}
+
+int ctl_dialect_check(int argc, char **argv)
+{
+    if (argc < 2) {
+        return usage("dialect check FILE...");
+    }
+    int bad = 0;
+    for (int i = 1; i < argc; i++) {
+        struct iso_dialect *dialect = ctl_dialect_load(argv[i]);
+        if (dialect != NULL) {
+            printf("%s: well: %s\n", argv[i], iso_dialect_name(dialect));
+        }
+        bad |= dialect == NULL;
+        iso_dialect_free(dialect);
+    }
+    return bad;
+}
+
+int ctl_dialect_show(int argc, char **argv)
+{
+    if (argc != 2) {
+        return usage("dialect show NAME");
+    }
+    struct iso_dialect *dialect = ctl_dialect_load(argv[1]);
+    if (dialect == NULL) {
+        return 2;
+    }
+    struct text out = {0};
+    spec_yaml(dialect, &out);
+    (void)fwrite(out.data, 1, out.size, stdout);
+    text_free(&out);
+    iso_dialect_free(dialect);
+    return fflush(stdout) != 0 ? 2 : 0;
+}
+
+static int is_dialect_file(const struct dirent *entry)
+{
+    size_t size = strlen(entry->d_name);
+    return size > 5 && strcmp(entry->d_name + size - 5, ".yaml") == 0;
+}
+
+/* The dialects of the first directory of the list that has any. */
+int ctl_dialect_list(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1) {
+        return usage("dialect list");
+    }
+    json_t *rows = json_array();
+    char directory[1024];
+    for (const char *from = ctl_dialect_directories(); *from != 0 && json_array_size(rows) == 0;) {
+        struct dirent **entries;
+        size_t size = strcspn(from, ":");
+        (void)snprintf(directory, sizeof directory, "%.*s", (int)size, from);
+        int count = scandir(directory, &entries, is_dialect_file, alphasort);
+        for (int i = 0; i < count; i++) {
+            char path[2048];
+            (void)snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+            struct iso_dialect *dialect = ctl_dialect_load(path);
+            if (dialect != NULL) {
+                (void)json_array_append_new(
+                    rows,
+                    json_pack("{s:s,s:s,s:s,s:s}", "dialect", iso_dialect_name(dialect), "title",
+                              iso_dialect_title(dialect), "valid_from",
+                              iso_dialect_valid_from(dialect), "note", iso_dialect_note(dialect)));
+            }
+            iso_dialect_free(dialect);
+            free(entries[i]);
+        }
+        if (count >= 0) {
+            free(entries);
+        }
+        from += size + (from[size] == ':');
+    }
+    ctl_print_rows(rows);
+    int none = json_array_size(rows) == 0;
+    json_decref(rows);
+    return none;
+}
+
+/* The next line of a text, ended; NULL at its end. */
+static char *next_line(char **text)
+{
+    char *line = *text, *end = strchr(line, '\n');
+    if (*line == 0) {
+        return NULL;
+    }
+    *text = end != NULL ? end + 1 : line + strlen(line);
+    if (end != NULL) {
+        *end = 0;
+    }
+    return line;
+}
+
+/* Both texts have a line for each thing; those of one kind are in one order. */
+int ctl_dialect_diff(int argc, char **argv)
+{
+    if (argc != 3) {
+        return usage("dialect diff A B");
+    }
+    struct iso_dialect *dialects[2] = {ctl_dialect_load(argv[1]), ctl_dialect_load(argv[2])};
+    bool differs = false;
+    for (uint32_t de = 2; de <= ISO_FIELDS_MAX && dialects[0] != NULL && dialects[1] != NULL;
+         de++) {
+        struct text texts[2] = {0};
+        for (uint32_t i = 0; i < 2; i++) {
+            const struct iso_node *node = iso_dialect_field(dialects[i], de);
+            text_add(&texts[i], "%s", "");
+            if (node != NULL) {
+                spec_yaml_node(node, &texts[i]);
+            }
+        }
+        if (strcmp(texts[0].data, texts[1].data) != 0) {
+            differs = true;
+            printf("field %u%s\n", de,
+                   texts[0].size == 0   ? " is new"
+                   : texts[1].size == 0 ? " is gone"
+                                        : "");
+            for (uint32_t i = 0; i < 2; i++) {
+                if (texts[i].size > 0) {
+                    printf("  %c %s\n", "-+"[i], texts[i].data);
+                }
+            }
+        }
+        text_free(&texts[0]);
+        text_free(&texts[1]);
+    }
+    int exit_code = dialects[0] == NULL || dialects[1] == NULL ? 2 : 0;
+    struct text heads[2] = {0};
+    for (uint32_t i = 0; i < 2 && exit_code == 0; i++) {
+        spec_yaml_head(dialects[i], &heads[i]);
+        spec_yaml_messages(dialects[i], &heads[i]);
+    }
+    if (exit_code == 0 && strcmp(heads[0].data, heads[1].data) != 0) {
+        differs = true;
+        char *at[2] = {heads[0].data, heads[1].data};
+        for (char *line; (line = next_line(&at[0])) != NULL;) {
+            char *other = next_line(&at[1]);
+            if (other == NULL || strcmp(line, other) != 0) {
+                printf("  - %s\n  + %s\n", line, other != NULL ? other : "");
+            }
+            if (other == NULL) {
+                break;
+            }
+        }
+        for (char *line; (line = next_line(&at[1])) != NULL;) {
+            printf("  + %s\n", line);
+        }
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        text_free(&heads[i]);
+        iso_dialect_free(dialects[i]);
+    }
+    return exit_code != 0 ? exit_code : differs;
 }

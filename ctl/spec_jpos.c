@@ -2,23 +2,12 @@
  *
  * Messages need an MTI at id 0 and a bitmap at bitmapField. A nested packager is a bitmap composite
  * (emitBitmap) or a positional one whose trailing parts may be absent. */
+#include "ctl/spec_jpos_class.h"
 #include "ctl/spec_jpos_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum flags { NONE, SIGN, INCLUSIVE, EMPTY, ZERO };
-
-static const struct jpos_class {
-    const char *name, *class, *encoding, *length, *filler;
-    enum flags flags;
-} classes[] = {
-#define JPOS(name, class, encoding, length, filler, flags)                                         \
-    {#name, class, encoding, length, filler, flags},
-#include "ctl/spec_jpos.def"
-#undef JPOS
-};
 
 struct jpos {
     const char *file;
@@ -32,16 +21,6 @@ static void complain(struct jpos *jpos, const struct jpos_field *field, const ch
 {
     iso_report_add(jpos->report, jpos->file, field->line, field->column, "field %d of class %s: %s",
                    (int)field->id, field->class, text);
-}
-
-static const struct jpos_class *class_of(const char *name)
-{
-    for (size_t i = 0; i < countof(classes); i++) {
-        if (strcmp(classes[i].name, name) == 0) {
-            return &classes[i];
-        }
-    }
-    return NULL;
 }
 
 static const char *bitmap_encoding(const char *class)
@@ -61,18 +40,30 @@ static const struct jpos_field *child(const struct jpos_field *parent, int32_t i
     return field;
 }
 
+/* The form that an export of ours wrote beside the class, as long as the class is still that one:
+ * "CLASS LENGTH PAD {…}"; NULL: none. */
+static const char *exact_form(const struct jpos_field *field)
+{
+    char head[128];
+    int size = snprintf(head, sizeof head, "%s %u %s ", field->class, field->length,
+                        field->pad ? "true" : "false");
+    bool same = field->packager == NULL && field->form != NULL && size > 0 &&
+                strncmp(field->form, head, (size_t)size) == 0;
+    return same ? field->form + size : NULL;
+}
+
 static void add_form(struct jpos *jpos, const struct jpos_field *field)
 {
-    const struct jpos_class *class = class_of(field->class);
+    const struct jpos_class *class = jpos_class_of(field->class);
     if (class == NULL) {
         complain(jpos, field, "this class cannot be expressed");
         return;
     }
-    if (field->inclusive && class->flags != INCLUSIVE) {
+    if (field->inclusive && class->flags != JPOS_INCLUSIVE) {
         complain(jpos, field, "inclusive needs a binary length prefix");
     }
-    uint32_t size = class->flags == EMPTY ? 0 : field->length;
-    if (class->flags == SIGN) {
+    uint32_t size = class->flags == JPOS_EMPTY ? 0 : field->length;
+    if (class->flags == JPOS_SIGN) {
         if (size < 2) {
             complain(jpos, field, "the length has no room for a sign and a digit");
             return;
@@ -101,7 +92,7 @@ static void add_form(struct jpos *jpos, const struct jpos_field *field)
     if (class->filler[0] != 0) {
         text_add(jpos->out, ", filler: %s", field->pad ? "left 0" : class->filler);
     }
-    if (class->flags == ZERO) {
+    if (class->flags == JPOS_ZERO) {
         text_add(jpos->out, ", pad: left 0");
     }
 }
@@ -169,6 +160,11 @@ static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_
 {
     add_indent(jpos, indent);
     text_add(jpos->out, "%d: ", (int)field->id);
+    const char *exact = exact_form(field);
+    if (exact != NULL) {
+        text_add(jpos->out, "%s\n", exact);
+        return;
+    }
     if (field->packager == NULL) {
         text_add(jpos->out, "{name: ");
         text_add_yaml(jpos->out, field->name);
@@ -200,7 +196,7 @@ static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_
 static void add_head(struct jpos *jpos, const struct jpos_field *root)
 {
     const struct jpos_field *mti = child(root, 0), *map = child(root, root->bitmap_field);
-    const struct jpos_class *class = mti != NULL ? class_of(mti->class) : NULL;
+    const struct jpos_class *class = mti != NULL ? jpos_class_of(mti->class) : NULL;
     const char *encoding = map != NULL ? bitmap_encoding(map->class) : NULL;
     if (root->header_length > ISO_HEADER_BYTES_MAX) {
         iso_report_add(jpos->report, jpos->file, root->line, root->column,
@@ -259,7 +255,15 @@ bool spec_import_jpos(const char *text, size_t size, const char *file, struct te
         text_add(out, "dialect: ");
         text_add_yaml(out, name);
         text_add(out, "\n");
-        add_head(&jpos, root);
+        const char *messages = NULL;
+        if (root->form != NULL) { /* ours: the head, and behind it the rules of its messages */
+            messages = strstr(root->form, "messages:\n");
+            text_free(out);
+            text_add(out, "%.*s", messages != NULL ? (int)(messages - root->form) : 65535,
+                     root->form);
+        } else {
+            add_head(&jpos, root);
+        }
         text_add(out, "fields:\n");
         const struct jpos_field *map = child(root, root->bitmap_field);
         uint32_t bits = map != NULL ? map->length * 8 : 0;
@@ -278,6 +282,7 @@ bool spec_import_jpos(const char *text, size_t size, const char *file, struct te
                 add_field(&jpos, field, 2);
             }
         }
+        text_add(out, "%s", messages != NULL ? messages : "");
     }
     arena_free(arena.blocks);
     return report->count == before && spec_is_dialect(out, file, report);

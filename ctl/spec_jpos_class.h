@@ -1,0 +1,15 @@
+/* spec_jpos_class.h - the field classes of spec_jpos.def. */
+#ifndef CTL_SPEC_JPOS_CLASS_H
+#define CTL_SPEC_JPOS_CLASS_H
+
+#include "base/base.h"
+
+enum jpos_flags { JPOS_NONE, JPOS_SIGN, JPOS_INCLUSIVE, JPOS_EMPTY, JPOS_ZERO };
+struct jpos_class {
+    const char *name, *class, *encoding, *length, *filler;
+    enum jpos_flags flags;
+};
+const struct jpos_class *jpos_class_of(const char *name); /* NULL: unknown */
+const struct jpos_class *jpos_class_at(uint32_t index);   /* NULL behind the last */
+
+#endif
