@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #if defined(RS_ASAN)
 #define MAP_BYTES (UINT64_C(64) << 30) /* shadow memory has its price */
@@ -112,6 +113,29 @@ static int open_trees(struct lmdb_env *env, bool read_only, const char *const *n
     return mdb_txn_commit(txn);
 }
 
+/* Pages behind the end of a file that was cut would end the process with SIGBUS at their first
+ * reading. A file may be shorter than its mapping, never than its last page. */
+static bool is_whole(struct lmdb_env *env, const char *path, char *text, size_t text_size)
+{
+    MDB_envinfo info;
+    MDB_stat tree;
+    struct stat file;
+    if (mdb_env_info(env->env, &info) != 0 || mdb_env_stat(env->env, &tree) != 0 ||
+        stat(path, &file) != 0) {
+        (void)snprintf(text, text_size, "%s: cannot be measured", path);
+        return false;
+    }
+    uint64_t wanted = ((uint64_t)info.me_last_pgno + 1) * tree.ms_psize;
+    if ((uint64_t)file.st_size >= wanted) {
+        return true;
+    }
+    (void)snprintf(text, text_size,
+                   "%s: is cut: %llu bytes of at least %llu; put a backup back, or a copy of the "
+                   "whole directory",
+                   path, (unsigned long long)file.st_size, (unsigned long long)wanted);
+    return false;
+}
+
 bool lmdb_env_open(struct lmdb_env *env, const struct store_options *options,
                    const char *const *names, const unsigned *flags, MDB_dbi *dbis,
                    uint32_t dbis_count, char *text, size_t text_size)
@@ -133,6 +157,10 @@ bool lmdb_env_open(struct lmdb_env *env, const struct store_options *options,
         unsigned open_flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD;
         open_flags |= options->read_only ? MDB_RDONLY : 0u;
         code = code != 0 ? code : mdb_env_open(env->env, options->path, open_flags, 0600);
+    }
+    if (code == 0 && !is_whole(env, options->path, text, text_size)) {
+        lmdb_env_close(env);
+        return false;
     }
     int dead;
     if (code == 0) { /* readers of a process that was killed pin pages */

@@ -6,6 +6,7 @@
 #include "tests/ledger/journal_kit.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 TestSuite(store, .timeout = 60);
@@ -123,6 +124,26 @@ Test(store, a_checkpoint_in_lmdb)
     cr_assert_eq(store->ops->load(store, load_one, &loaded), IO_OK);
     cr_assert_eq(loaded.count, 1000);
     store->ops->destroy(store);
+    folder_remove(&folder);
+}
+
+Test(store, a_cut_file_is_refused)
+{
+    struct folder folder;
+    char text[256] = "";
+    folder_make(&folder, "state.mdb");
+    struct state_store *store = state_store_lmdb(&folder.options, text, sizeof text);
+    put_rows(store, 1000, 7, 4);
+    store->ops->destroy(store);
+    struct stat file;
+    cr_assert_eq(stat(folder.file, &file), 0);
+    for (off_t size = file.st_size - 1; size > 0; size /= 2) {
+        text[0] = '\0';
+        cr_assert_eq(truncate(folder.file, size), 0);
+        cr_assert_null(state_store_lmdb(&folder.options, text, sizeof text), "%lld bytes",
+                       (long long)size);
+        cr_assert_not_null(strstr(text, "state.mdb: "), "%s", text);
+    }
     folder_remove(&folder);
 }
 
