@@ -241,6 +241,10 @@ void acquirer_speak(struct acquirer *acquirer)
             sim_set(&m, 95, "%012u%012u%09u%09u", 5000u * (uint32_t)dice(acquirer, 4), 0u, 0u, 0u);
             m.value[95][24] = m.value[95][33] = 'C';
         }
+    } else if (acquirer->completed > 0 && kind == 7 && dice(acquirer, 2) == 0) {
+        about(acquirer, &m, &acquirer->rows[acquirer->completed - 1].message,
+              dice(acquirer, 3) == 0 ? "0400" : "0420", NULL);
+        acquirer->completed = 0;
     } else if (old != NULL && kind == 7 && old->mti[1] != '4') {
         about(acquirer, &m, old, "0200", "20");
     } else if (kind == 8) { /* a reversal before its original */
@@ -251,6 +255,7 @@ void acquirer_speak(struct acquirer *acquirer)
         m = original;
     } else if (kind < 12) {
         new_advice(acquirer, &m, old);
+        acquirer->completed = old != NULL && old->mti[1] != '4' ? index + 1 : 0;
     } else if (kind == 12) {
         new_request(acquirer, &m);
         say_garbage(acquirer, &m);

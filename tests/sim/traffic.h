@@ -29,6 +29,7 @@ struct acquirer {
     struct traffic_row rows[TRAFFIC_MESSAGES_MAX];
     uint32_t rows_count;
     struct sim_stream streams[TRAFFIC_LINKS];
+    uint32_t completed; /* index + 1 of a message that an advice was about; 0 = none yet */
     uint32_t stan, answers_count, busy_count, compared_count;
     char fault[256]; /* something that must never be seen on the wire; "" = nothing */
 };
