@@ -333,6 +333,18 @@ static void add_parts(struct moov *moov, const json_t *field, uint32_t indent)
     free(parts);
 }
 
+/* The form that an export of ours wrote beside it, while encoding, prefix and length are the same:
+ * "ENC PREFIX LENGTH {…}"; NULL: none. */
+static const char *exact_form(const json_t *field)
+{
+    const char *form = text_of(field, "ringswitch");
+    char head[96];
+    int size = snprintf(head, sizeof head, "%.30s %.30s %d ", text_of(field, "enc"),
+                        text_of(field, "prefix"),
+                        (int)json_integer_value(json_object_get(field, "length")));
+    return size > 0 && strncmp(form, head, (size_t)size) == 0 ? form + size : NULL;
+}
+
 static void add_field(struct moov *moov, const json_t *field, uint32_t indent, bool in_tlv)
 {
     static const char *const types[] = {"String", "Numeric", "Binary", "Hex",
@@ -345,6 +357,11 @@ static void add_field(struct moov *moov, const json_t *field, uint32_t indent, b
     if (!known) {
         complain(moov, field, "no type of a field:", type);
         text_add(moov->out, "\n");
+        return;
+    }
+    const char *exact = exact_form(field);
+    if (exact != NULL) {
+        text_add(moov->out, " %s\n", exact);
         return;
     }
     if (strcmp(type, "Composite") != 0) {
@@ -465,14 +482,20 @@ bool spec_import_moov(const char *text, size_t size, const char *file, struct te
     if (!json_is_object(fields)) {
         iso_report_add(report, file, 1, 1, "an object with fields belongs here");
     } else {
-        spec_name_of(file, name);
-        text_add(out, "dialect: ");
-        text_add_yaml(out, name);
-        text_add(out, "\ntitle: ");
-        text_add_yaml(out, text_of(spec, "name"));
-        text_add(out, "\n");
-        add_head(&moov, fields);
+        const char *ours = text_of(spec, "ringswitch"), *messages = strstr(ours, "messages:\n");
+        if (ours[0] != 0) { /* the head, and behind it the rules of its messages */
+            text_add(out, "%.*s", messages != NULL ? (int)(messages - ours) : 65535, ours);
+        } else {
+            spec_name_of(file, name);
+            text_add(out, "dialect: ");
+            text_add_yaml(out, name);
+            text_add(out, "\ntitle: ");
+            text_add_yaml(out, text_of(spec, "name"));
+            text_add(out, "\n");
+            add_head(&moov, fields);
+        }
         add_fields(&moov, fields);
+        text_add(out, "%s", messages != NULL ? messages : "");
     }
     json_decref(spec);
     return report->count == before && spec_is_dialect(out, file, report);
