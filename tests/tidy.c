@@ -240,8 +240,6 @@ static void blank_comments_and_literals(char *code)
             *p = ' ';
         } else if (state == CODE && (*p == '"' || *p == '\'')) {
             state = *p == '"' ? TEXT : CHARACTER;
-        } else if (state == LINE_COMMENT && *p == '\n') {
-            state = CODE;
         } else if (state == COMMENT && p[0] == '*' && p[1] == '/') {
             state = CODE;
             *p++ = ' ';
@@ -249,7 +247,8 @@ static void blank_comments_and_literals(char *code)
         } else if ((state == TEXT || state == CHARACTER) && *p == '\\' && p[1] != 0) {
             *p++ = ' ';
             *p = *p == '\n' ? '\n' : ' ';
-        } else if ((state == TEXT && *p == '"') || (state == CHARACTER && *p == '\'')) {
+        } else if ((state == TEXT && *p == '"') || (state == CHARACTER && *p == '\'') ||
+                   (state == LINE_COMMENT && *p == '\n')) {
             state = CODE;
         } else if (state != CODE && *p != '\n') {
             *p = ' ';
