@@ -135,7 +135,8 @@ static void pipe_write(struct sim_disk_writer *writer, io_file file, const uint8
     int64_t spread = (int64_t)sim_below(random, DISK_NS_MAX - DISK_NS_MIN);
     sim_at(host->world, (DISK_NS_MIN + spread) * host->disk_times, write_done, pending);
     host->tear = sim_percent(random, 50) ? DISK_SIM_PREFIX : DISK_SIM_SUBSET;
-    host->tear_sectors = 1 + (uint32_t)sim_below(random, size / DISK_SIM_SECTOR - 1);
+    const struct journal_frame *frame = (const void *)data; /* torn where it says something */
+    host->tear_sectors = 1 + (uint32_t)sim_below(random, frame->length / DISK_SIM_SECTOR);
     crash_point(host, "write torn");
     host->tear = DISK_SIM_ANY;
 }
@@ -207,9 +208,10 @@ static void wrap_stores(struct host *host)
 static void take_aim(struct host *host)
 {
     struct sim_random *random = sim_world_random(host->world);
-    host->aim = (uint32_t)sim_below(random, sim_points_count);
+    host->aim = sim_percent(random, 25) ? sim_point_find("write torn")
+                                        : (uint32_t)sim_below(random, sim_points_count);
     host->aim_left = 1 + (uint32_t)sim_below(random, sim_points[host->aim].often);
-    host->aim_left = sim_percent(random, 50) ? host->aim_left : 0;
+    host->aim_left = sim_percent(random, 75) ? host->aim_left : 0;
 }
 
 /* Counts; true: the process ends here. */
