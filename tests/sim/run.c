@@ -19,6 +19,7 @@
 #define STEPS_MAX            4000000u
 #define BOOTS_MAX            100u
 #define BURST_FROM           600u
+#define PROGRESS_SEEDS       50u
 #define SEEDS_FOR_ALL_POINTS 100u
 #define CRASHES_ABOUT        500000u /* parts per million and message: some ten crashes a story */
 
@@ -284,6 +285,9 @@ int main(int argc, char **argv)
             passed++;
         } else {
             failed++;
+        }
+        if ((passed + failed) % PROGRESS_SEEDS == 0) {
+            (void)fprintf(stderr, "sim: %u seeds, %u failed\n", passed + failed, failed);
         }
     }
     if (show_points || verbose) {
