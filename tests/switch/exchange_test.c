@@ -185,6 +185,28 @@ Test(exchange, refusals_of_the_worker_in_order)
     fixture_end(&f);
 }
 
+Test(exchange, a_message_of_a_later_version_is_12_with_the_common_echoes)
+{
+    struct fixture f;
+    fixture_init(&f);
+    fixture_serve(&f);
+    int32_t client = fixture_client(&f);
+    uint8_t frame[FRAME_MAX];
+    uint32_t size = fixture_message(&f, frame, "0500", "7", "1121030000", "11", "000007", "12",
+                                    "080000", "15", "1121", "32", "123456", "41", "TERM0001", "42",
+                                    "MERCHANT0000001", "50", "398", NULL);
+    fixture_send(&f, client, frame, size);
+    cr_assert(fixture_answer(&f, client));
+    cr_assert_str_eq(fixture_mti(&f), "0510");
+    cr_assert_str_eq(fixture_field(&f, 39), "12");
+    cr_assert_str_eq(fixture_field(&f, 12), "080000");
+    cr_assert_str_eq(fixture_field(&f, 41), "TERM0001");
+    cr_assert_str_eq(fixture_field(&f, 42), "MERCHANT0000001");
+    cr_assert_str_eq(fixture_field(&f, 15), "");
+    cr_assert_str_eq(fixture_field(&f, 50), "");
+    fixture_end(&f);
+}
+
 Test(exchange, an_amount_that_remains_must_be_a_number)
 {
     static const struct {
