@@ -125,16 +125,11 @@ static int is_dialect_file(const struct dirent *entry)
     return size > 5 && strcmp(entry->d_name + size - 5, ".yaml") == 0;
 }
 
-/* The dialects of the first directory of the list that has any. */
-int ctl_dialect_list(int argc, char **argv)
+uint32_t ctl_dialects_load(struct iso_dialect **out, uint32_t out_max)
 {
-    (void)argv;
-    if (argc != 1) {
-        return usage("dialect list");
-    }
-    json_t *rows = json_array();
     char directory[1024];
-    for (const char *from = ctl_dialect_directories(); *from != 0 && json_array_size(rows) == 0;) {
+    uint32_t used = 0;
+    for (const char *from = ctl_dialect_directories(); *from != 0 && used == 0;) {
         struct dirent **entries;
         size_t size = strcspn(from, ":");
         (void)snprintf(directory, sizeof directory, "%.*s", (int)size, from);
@@ -142,15 +137,10 @@ int ctl_dialect_list(int argc, char **argv)
         for (int i = 0; i < count; i++) {
             char path[2048];
             (void)snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
-            struct iso_dialect *dialect = ctl_dialect_load(path);
+            struct iso_dialect *dialect = used < out_max ? ctl_dialect_load(path) : NULL;
             if (dialect != NULL) {
-                (void)json_array_append_new(
-                    rows,
-                    json_pack("{s:s,s:s,s:s,s:s}", "dialect", iso_dialect_name(dialect), "title",
-                              iso_dialect_title(dialect), "valid_from",
-                              iso_dialect_valid_from(dialect), "note", iso_dialect_note(dialect)));
+                out[used++] = dialect;
             }
-            iso_dialect_free(dialect);
             free(entries[i]);
         }
         if (count >= 0) {
@@ -158,10 +148,29 @@ int ctl_dialect_list(int argc, char **argv)
         }
         from += size + (from[size] == ':');
     }
+    return used;
+}
+
+int ctl_dialect_list(int argc, char **argv)
+{
+    struct iso_dialect *dialects[256];
+    (void)argv;
+    if (argc != 1) {
+        return usage("dialect list");
+    }
+    json_t *rows = json_array();
+    uint32_t count = ctl_dialects_load(dialects, countof(dialects));
+    for (uint32_t i = 0; i < count; i++) {
+        (void)json_array_append_new(rows, json_pack("{s:s,s:s,s:s,s:s}", "dialect",
+                                                    iso_dialect_name(dialects[i]), "title",
+                                                    iso_dialect_title(dialects[i]), "valid_from",
+                                                    iso_dialect_valid_from(dialects[i]), "note",
+                                                    iso_dialect_note(dialects[i])));
+        iso_dialect_free(dialects[i]);
+    }
     ctl_print_rows(rows);
-    int none = json_array_size(rows) == 0;
     json_decref(rows);
-    return none;
+    return count == 0;
 }
 
 /* The next line of a text, ended; NULL at its end. */

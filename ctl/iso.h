@@ -19,6 +19,8 @@ NODISCARD bool ctl_iso_options(int argc, char **argv, struct ctl_iso_options *op
 const char *ctl_dialect_directories(void);
 /* A dialect by name or file; NULL: its faults stand on standard error. */
 NODISCARD struct iso_dialect *ctl_dialect_load(const char *name);
+/* Every dialect of the first directory that has any; returns how many. The caller frees them. */
+uint32_t ctl_dialects_load(struct iso_dialect **out, uint32_t out_max);
 void ctl_report_print(const struct iso_report *report);
 
 #endif

@@ -15,8 +15,9 @@ struct writing {
     char path[ISO_PATH_BYTES];
 };
 
-static bool take_value(struct writing *writing, const struct iso_node *node, const json_t *json,
-                       uint32_t depth, struct iso_value *value);
+static bool take_value(struct writing *writing, const struct iso_node *node,
+                       const struct iso_node *within, const json_t *json, uint32_t depth,
+                       struct iso_value *value);
 static void fill_fault(struct iso_fault *fault, enum iso_err code, const char *path,
                        const char *text);
 
@@ -88,7 +89,7 @@ static bool take_part(struct writing *writing, const struct iso_node *node, cons
     if (child == NULL) {
         return refuse(writing, ISO_SUBFIELD_UNKNOWN, "the dialect has no such sub-field");
     }
-    if (!take_value(writing, child, json, depth + 1, &part->value)) {
+    if (!take_value(writing, child, node, json, depth + 1, &part->value)) {
         return false;
     }
     writing->path[cut] = 0;
@@ -126,8 +127,42 @@ static bool take_object(struct writing *writing, const struct iso_node *node, co
     return true;
 }
 
-static bool take_value(struct writing *writing, const struct iso_node *node, const json_t *json,
-                       uint32_t depth, struct iso_value *value)
+/* A constructed BER object that the dialect does not describe has the forms of what holds it: its
+ * parts are built alone, and stand as its bytes. */
+static bool take_constructed(struct writing *writing, const struct iso_node *within,
+                             const json_t *json, uint32_t depth, struct iso_value *value)
+{
+    struct iso_node *form = arena_take(&writing->arena, sizeof *form);
+    uint8_t *bytes = arena_take(&writing->arena, ISO_MESSAGE_BYTES_MAX);
+    struct iso_value parts;
+    size_t size;
+    *form = *within;
+    form->length = (struct iso_length){.encoding = ISO_LEN_REST, .unit = within->length.unit};
+    form->min = form->group = 0;
+    form->max = ISO_MESSAGE_BYTES_MAX;
+    if (!take_object(writing, within, json, depth, &parts)) {
+        return false;
+    }
+    if (iso_build_value(writing->dialect, form, &parts, bytes, ISO_MESSAGE_BYTES_MAX, &size,
+                        writing->fault) != ISO_OK) {
+        return false;
+    }
+    if (form->encoding == ISO_ENC_HEX) {
+        size_t count;
+        uint8_t *decoded = arena_take(&writing->arena, size / 2 + 1);
+        if (!bytes_from_hex((const char *)bytes, size, decoded, size / 2 + 1, &count)) {
+            return refuse(writing, ISO_VALUE_FORM, "its parts do not make whole bytes");
+        }
+        bytes = decoded;
+        size = count;
+    }
+    *value = (struct iso_value){.data = bytes, .size = (uint32_t)size, .form = ISO_FORM_CANONICAL};
+    return true;
+}
+
+static bool take_value(struct writing *writing, const struct iso_node *node,
+                       const struct iso_node *within, const json_t *json, uint32_t depth,
+                       struct iso_value *value)
 {
     if (depth > ISO_DEPTH_MAX) {
         return refuse(writing, ISO_VALUE_FORM, "nested too deeply");
@@ -138,6 +173,10 @@ static bool take_value(struct writing *writing, const struct iso_node *node, con
     if ((json_is_object(json) || json_is_array(json)) &&
         node->composite.kind != ISO_COMPOSITE_NONE) {
         return take_object(writing, node, json, depth, value);
+    }
+    if ((json_is_object(json) || json_is_array(json)) && within != NULL &&
+        within->composite.tag.is_ber) {
+        return take_constructed(writing, within, json, depth, value);
     }
     return refuse(writing, ISO_VALUE_FORM,
                   node->composite.kind != ISO_COMPOSITE_NONE
@@ -176,7 +215,7 @@ static bool take_field(struct writing *writing, const char *key, const json_t *j
         return refuse(writing, ISO_FIELD_UNBUILDABLE, iso_err_text(ISO_FIELD_UNBUILDABLE));
     }
     struct iso_value value;
-    if (!take_value(writing, node, json, 0, &value)) {
+    if (!take_value(writing, node, NULL, json, 0, &value)) {
         return false;
     }
     draft->values[de] = value;
