@@ -56,7 +56,7 @@ static int run(const char *answer_hex, const char *expect, char line[LINE_MAX_BY
     pid_t pid = host(listener, answer_hex);
     cr_assert_gt(pid, 0);
     (void)snprintf(command, sizeof command,
-                   "echo '{\"mti\":\"0800\",\n\"fields\":{\"7\":\"1121030000\",\"11\":\"000001\","
+                   "echo '{\"mti\":\"0800\",\"fields\":{\"7\":\"1121030000\",\"11\":\"000001\","
                    "\"70\":\"301\"}}' | " RS_RINGCTL " iso send 127.0.0.1:%u --dialect " RS_DIALECTS
                    "/iso87-ascii.yaml %s - 2>&1",
                    port, expect);
