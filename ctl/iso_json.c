@@ -145,12 +145,8 @@ static json_t *parts_json(struct reading *reading, struct iso_cursor *cursor, ui
 
 /* --- what else is needed to build the same bytes again --- */
 
-static bool is_same(const struct iso_dialect *dialect, const struct iso_msg *msg, uint32_t de,
-                    const uint8_t *built, uint32_t built_size, struct iso_msg *again)
+static bool is_same(const struct iso_msg *msg, const struct iso_msg *again, uint32_t de)
 {
-    (void)built;
-    (void)built_size;
-    (void)dialect;
     struct span before = iso_msg_field(msg, de), after = iso_msg_field(again, de);
     return before.size == after.size && msg->fields[de].prefix == again->fields[de].prefix &&
            msg->fields[de].count == again->fields[de].count &&
@@ -196,7 +192,7 @@ static void add_exactness(const struct iso_dialect *dialect, const struct iso_ms
     if (!built || size != msg->size || memcmp(out, msg->frame, size) != 0) {
         json_t *wire = json_object();
         for (uint32_t de = iso_msg_next(msg, 0); de != 0; de = iso_msg_next(msg, de)) {
-            if (!built || !is_same(dialect, msg, de, out, size, again)) {
+            if (!built || !is_same(msg, again, de)) {
                 add_wire(msg, de, wire);
             }
         }
