@@ -2,6 +2,7 @@
 #include "base/mem.h"
 
 #include "base/secret.h"
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -90,7 +91,13 @@ void *mem_take_shared(enum mem_kind kind, size_t bytes, const char *what, int *f
 {
     bytes = (bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
     *fd = memfd_create(what, 0);
-    must(*fd >= 0 && ftruncate(*fd, (off_t)bytes) == 0);
+    if (*fd < 0 || ftruncate(*fd, (off_t)bytes) != 0) {
+        (void)fprintf(stderr,
+                      "ringswitch: %zu bytes of shared memory for %s are refused: %s; raise the "
+                      "limits of files and their sizes (ulimit -n, -f)\n",
+                      bytes, what, strerror(errno));
+        _exit(2);
+    }
     void *memory = map(bytes, MAP_SHARED, *fd, what);
     note(memory, bytes, what, kind);
     return memory;
