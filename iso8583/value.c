@@ -295,6 +295,7 @@ static enum iso_err check_multi(const struct iso_dialect *dialect, const struct 
                                 struct problem *problem)
 {
     const struct iso_charset *ascii = &dialect->charsets[ISO_ENC_ASCII];
+    const struct iso_charset *latin1 = &dialect->charsets[ISO_ENC_LATIN1];
     bool wide_allowed =
         node->character_class == ISO_CLASS_ANY || node->character_class == ISO_CLASS_ANS;
     uint32_t end = position + size, at = position, code;
@@ -313,14 +314,17 @@ static enum iso_err check_multi(const struct iso_dialect *dialect, const struct 
             code = load_be16(frame + at);
             if (dialect->gbk == NULL || dialect->gbk->to_unicode[code - 0x8000u] == 0)
                 return problem_set(problem, ISO_CHARSET, at, code, 0);
+            code = dialect->gbk->to_unicode[code - 0x8000u];
             at += 2;
         } else {
             code = frame[at++];
             if (code >= 0x80)
                 return problem_set(problem, ISO_CHARSET, start, code, 0);
         }
+        /* The control characters 80 to 9F are no text, as in Latin-1. */
+        const struct iso_charset *narrow = code < 0x80 ? ascii : latin1;
         bool right =
-            code < 0x80 ? (ascii->classes[code] >> node->character_class & 1) != 0 : wide_allowed;
+            code <= 0xFF ? (narrow->classes[code] >> node->character_class & 1) != 0 : wide_allowed;
         if (!right)
             return problem_set(problem, ISO_CHARACTER, start, code, 0);
     }
