@@ -286,7 +286,7 @@ static enum io_err op_each(struct disk *disk,
             sorted[count++] = &sim->files[i];
         }
     }
-    qsort(sorted, count, sizeof *sorted, by_name);
+    qsort(sorted, count, sizeof(void *), by_name);
     for (uint32_t i = 0; i < count; i++) {
         row(context, sorted[i]->name, sorted[i]->size);
     }

@@ -88,8 +88,8 @@ static void set_amount(struct acquirer *acquirer, struct sim_message *m)
 {
     static const uint32_t cents[] = {0, 0, 0, 5, 91, 96, 17};
     uint64_t units = dice(acquirer, 12) == 0 ? dice(acquirer, 900000) : 1 + dice(acquirer, 300);
-    sim_set(m, 4, "%012llu",
-            (unsigned long long)(units * 100 + cents[dice(acquirer, countof(cents))]));
+    uint64_t minor = units * 100 + cents[dice(acquirer, countof(cents))];
+    sim_set(m, 4, "%012llu", (unsigned long long)minor);
 }
 
 /* Card 0 is the contract's k = 1: right and wrong PIN, right CVV2 of the first three cards. */
