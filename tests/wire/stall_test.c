@@ -74,6 +74,23 @@ static void load(int64_t for_ms, int64_t gap_us, uint32_t busy_enough)
     }
 }
 
+/* The followers have caught up when a hundred in a row are approved. */
+static bool recovers(int64_t within_ms)
+{
+    int64_t give_up_ms = rig_now_ms() + within_ms;
+    uint32_t in_a_row = 0;
+    while (in_a_row < 100 && rig_now_ms() < give_up_ms) {
+        uint32_t approved_before = approved;
+        say_one();
+        if (!hear_one(8000)) {
+            return false;
+        }
+        in_a_row = approved > approved_before ? in_a_row + 1 : 0;
+        rig_sleep_ms(in_a_row > 0 ? 2 : 50);
+    }
+    return in_a_row == 100;
+}
+
 int main(int argc, char **argv)
 {
     bool is_full = argc > 1 && strcmp(argv[1], "--full") == 0;
@@ -94,10 +111,7 @@ int main(int argc, char **argv)
                     "the full journal: %u approved, %u busy, %u others", approved, busy, others);
         call("follower resume", "state");
         call("follower resume", "archive");
-        rig_sleep_ms(2000);
-        uint32_t busy_at = busy;
-        load(2000, 0, UINT32_MAX);
-        (void)CHECK(others == 0 && busy - busy_at < 100, "after it: %u busy", busy - busy_at);
+        (void)CHECK(recovers(60000), "a hundred in a row are approved within a minute");
         (void)CHECK(rig_balance(&rig, "settlement/acquirer") - before == approved,
                     "%u approved, booked is another sum", approved);
         rig_check_books(&rig);
