@@ -178,6 +178,11 @@ static void say_again(void)
                    sent_count - round_start)) {
             break;
         }
+        if (rig_is_busy(&answer)) {
+            rig_sleep_ms(5);
+            (void)CHECK(say(0, answer.stan), "said once more");
+            continue;
+        }
         compare(answer.stan, &answer);
         heard++;
     }

@@ -12,6 +12,7 @@
 struct race {
     bool is_forwarded, reversal_first;
     bool original_answered, reversal_answered;
+    bool original_busy, reversal_busy; /* have to be said again */
     char original_de39[3], reversal_de39[3];
     char original_de44[26];
 };
@@ -70,7 +71,10 @@ static void hear(struct caller *caller, bool is_reversal, int64_t timeout_ms)
             continue;
         }
         struct race *race = &races[answer.stan / 2];
-        if (is_reversal) {
+        if (rig_is_busy(&answer)) { /* not stored: said again, once the disk is there again */
+            race->original_busy |= !is_reversal;
+            race->reversal_busy |= is_reversal;
+        } else if (is_reversal) {
             race->reversal_answered = true;
             memcpy(race->reversal_de39, answer.de39, 3);
         } else {
@@ -101,6 +105,44 @@ static void play(uint32_t index)
     if (index % IN_FLIGHT == 0) {
         hear(&originals, false, 1);
         hear(&reversals, true, 1);
+    }
+}
+
+static void say_busy_again(void)
+{
+    for (uint32_t i = 0; i < races_count; i++) {
+        if (races[i].original_busy || races[i].reversal_busy) {
+            bool said = !races[i].original_busy || say_original(i);
+            said &= !races[i].reversal_busy || say_reversal(i);
+            (void)CHECK(said, "race %u is said again", i);
+            races[i].original_busy = races[i].reversal_busy = false;
+            rig_sleep_ms(1);
+        }
+    }
+}
+
+static bool is_any_busy(void)
+{
+    for (uint32_t i = 0; i < races_count; i++) {
+        if (races[i].original_busy || races[i].reversal_busy) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A forwarded original may stay silent: everything has been heard when nothing comes for a while.
+ */
+static void hear_rest(void)
+{
+    int64_t end_ms = rig_now_ms() + 4000, give_up_ms = rig_now_ms() + RIG_BUSY_MS;
+    while (rig_now_ms() < end_ms) {
+        hear(&originals, false, 50);
+        hear(&reversals, true, 50);
+        if (is_any_busy() && rig_now_ms() < give_up_ms) {
+            say_busy_again();
+            end_ms = rig_now_ms() + 4000;
+        }
     }
 }
 
@@ -174,11 +216,7 @@ int main(int argc, char **argv)
             races[i].reversal_first = rig_random(&seed) % 2 == 0;
             play(i);
         }
-        int64_t give_up_ms = rig_now_ms() + 4000; /* a forwarded original may stay silent */
-        while (rig_now_ms() < give_up_ms) {
-            hear(&originals, false, 50);
-            hear(&reversals, true, 50);
-        }
+        hear_rest();
         (void)CHECK(rig_settle(&rig, 30000), "every reversal is acknowledged");
         check_answers();
         check_scheme();

@@ -12,6 +12,7 @@
 #include "sims/message.h"
 #include <sys/types.h>
 
+#define RIG_BUSY_MS  20000 /* the longest that a slow disk may shed */
 #define RIG_SETS_MAX 32u
 
 struct rig {
@@ -76,7 +77,9 @@ struct rig_answer {
 uint32_t rig_build(const struct rig *rig, const struct rig_message *message, uint8_t *out,
                    size_t out_size);
 NODISCARD bool rig_read(const struct rig *rig, struct span bytes, struct rig_answer *answer);
-/* One message, its answer. False: none within 8 s. */
+/* 91 with DE44 BUSY: overloaded, nothing is stored; a client says it again. */
+bool rig_is_busy(const struct rig_answer *answer);
+/* One message, its answer; says it again while it is BUSY. False: none within 8 s. */
 NODISCARD bool rig_ask(struct rig *rig, struct caller *caller, const struct rig_message *message,
                        struct rig_answer *answer);
 NODISCARD bool rig_connect(const struct rig *rig, struct caller *caller);

@@ -104,15 +104,29 @@ bool rig_connect(const struct rig *rig, struct caller *caller)
     return CHECK(caller_open(caller, address, text, sizeof text), "%s", text);
 }
 
+bool rig_is_busy(const struct rig_answer *answer)
+{
+    return strcmp(answer->de39, "91") == 0 && strcmp(answer->de44, "BUSY") == 0;
+}
+
 bool rig_ask(struct rig *rig, struct caller *caller, const struct rig_message *message,
              struct rig_answer *answer)
 {
     uint8_t bytes[2048];
     struct span heard;
     uint32_t size = rig_build(rig, message, bytes, sizeof bytes);
-    return size != 0 && caller_say(caller, (struct span){bytes, size}) &&
-           caller_hear(caller, 8000, &heard) == CALLER_MESSAGE && rig_read(rig, heard, answer) &&
-           answer->stan == message->stan % 1000000u;
+    int64_t give_up_ms = rig_now_ms() + RIG_BUSY_MS;
+    do {
+        if (size == 0 || !caller_say(caller, (struct span){bytes, size}) ||
+            caller_hear(caller, 8000, &heard) != CALLER_MESSAGE || !rig_read(rig, heard, answer) ||
+            answer->stan != message->stan % 1000000u) {
+            return false;
+        }
+        if (rig_is_busy(answer)) { /* the disk of this machine is slow: what a client does then */
+            rig_sleep_ms(20);
+        }
+    } while (rig_is_busy(answer) && rig_now_ms() < give_up_ms);
+    return true;
 }
 
 void rig_original(const struct rig_message *message, char out[43])

@@ -104,7 +104,8 @@ int main(int argc, char **argv)
         call("follower pause", "state");
         call("follower pause", "archive");
         load(stall_ms, 2000, UINT32_MAX);
-        (void)CHECK(busy == 0 && others == 0 && approved == heard,
+        /* A slow disk sheds too, whatever the followers do. */
+        (void)CHECK(busy < heard / 2 && others == 0 && approved + busy == heard,
                     "at a slow rate: %u approved, %u busy, %u others", approved, busy, others);
         load(60000, 0, 2000);
         (void)CHECK(busy >= 2000 && others == 0,
