@@ -4,12 +4,25 @@
 
 #include "base/base.h"
 
-enum jpos_flags { JPOS_NONE, JPOS_SIGN, JPOS_INCLUSIVE, JPOS_EMPTY, JPOS_ZERO };
+enum jpos_flags {
+    JPOS_NONE,
+    JPOS_SIGN,
+    JPOS_INCLUSIVE,
+    JPOS_EMPTY,
+    JPOS_ZERO,
+    JPOS_FILLED,
+    JPOS_MAP
+};
 struct jpos_class {
     const char *name, *class, *encoding, *length, *filler;
     enum jpos_flags flags;
 };
-const struct jpos_class *jpos_class_of(const char *name); /* NULL: unknown */
-const struct jpos_class *jpos_class_at(uint32_t index);   /* NULL behind the last */
+struct jpos_tagged { /* a part with a tag of its own before its length */
+    const char *name, *tags, *class, *encoding, *length;
+};
+const struct jpos_tagged *jpos_tagged_of(const char *name); /* NULL: no such class */
+const char *jpos_refusal_of(const char *name);              /* why; NULL: no class of that table */
+const struct jpos_class *jpos_class_of(const char *name);   /* NULL: unknown */
+const struct jpos_class *jpos_class_at(uint32_t index);     /* NULL behind the last */
 
 #endif

@@ -18,7 +18,6 @@ const struct jpos_class *jpos_class_at(uint32_t index)
 #define JPOS(name, class, encoding, length, filler, flags)                                         \
     {#name, class, encoding, length, filler, flags},
 #include "ctl/spec_jpos.def"
-#undef JPOS
     };
     return index < countof(classes) ? &classes[index] : NULL;
 }
@@ -29,6 +28,36 @@ const struct jpos_class *jpos_class_of(const char *name)
     for (uint32_t i = 0; (class = jpos_class_at(i)) != NULL; i++) {
         if (strcmp(class->name, name) == 0) {
             return class;
+        }
+    }
+    return NULL;
+}
+
+const struct jpos_tagged *jpos_tagged_of(const char *name)
+{
+    static const struct jpos_tagged classes[] = {
+#define JPOS_TAGGED(name, tags, class, encoding, length) {#name, tags, class, encoding, length},
+#include "ctl/spec_jpos.def"
+    };
+    for (size_t i = 0; i < countof(classes); i++) {
+        if (strcmp(classes[i].name, name) == 0) {
+            return &classes[i];
+        }
+    }
+    return NULL;
+}
+
+const char *jpos_refusal_of(const char *name)
+{
+    static const struct {
+        const char *name, *why;
+    } classes[] = {
+#define JPOS_REFUSED(name, why) {#name, why},
+#include "ctl/spec_jpos.def"
+    };
+    for (size_t i = 0; i < countof(classes); i++) {
+        if (strcmp(classes[i].name, name) == 0) {
+            return classes[i].why;
         }
     }
     return NULL;
@@ -48,12 +77,19 @@ struct there {
     bool pad;
 };
 
+/* Packed digits whose prefix counts bytes: no class has those. */
+static bool counts_bytes(const struct iso_node *node)
+{
+    return node->encoding == ISO_ENC_PACKED && node->length.width != 0 &&
+           (node->length.unit == ISO_UNIT_BYTES || node->length.unit == ISO_UNIT_OCTETS);
+}
+
 static bool is_counted_so(const struct iso_node *node)
 {
     switch (node->encoding) {
     case ISO_ENC_PACKED:
     case ISO_ENC_PACKED_EBCDIC_SIGN:
-        return node->length.unit == ISO_UNIT_DIGITS;
+        return node->length.unit == ISO_UNIT_DIGITS || counts_bytes(node);
     case ISO_ENC_BINARY:
         return node->length.unit == ISO_UNIT_BYTES || node->length.unit == ISO_UNIT_OCTETS;
     case ISO_ENC_UTF8:
@@ -91,9 +127,10 @@ static void set_value(const struct iso_node *node, struct there *there)
         there->pad = node->filler_side != ISO_SIDE_RIGHT;
         there->class = node->character_class == ISO_CLASS_Z ? "n" : there->class;
     }
-    if (node->encoding == ISO_ENC_UTF8 || node->encoding == ISO_ENC_GBK) {
-        there->class = "b"; /* text whose bytes it cannot turn into characters */
+    if (node->encoding == ISO_ENC_UTF8 || node->encoding == ISO_ENC_GBK || counts_bytes(node)) {
+        there->class = "b"; /* bytes that it cannot turn into characters or digits */
         there->encoding = "binary";
+        there->pad = false;
     }
     if (hex && !fixed && node->length.unit == ISO_UNIT_CHARACTERS) {
         there->class = "any"; /* the characters themselves */
@@ -114,7 +151,7 @@ static bool find_class(const struct iso_node *node, struct there *there,
         bool filled =
             strcmp(there->encoding, "packed") != 0 || strcmp(class->filler, there->filler) == 0;
         if (strcmp(class->class, there->class) == 0 && class->flags != JPOS_EMPTY &&
-            strcmp(class->encoding, there->encoding) == 0 &&
+            class->flags != JPOS_MAP && strcmp(class->encoding, there->encoding) == 0 &&
             strcmp(class->length, there->length) == 0 && filled &&
             (!node->length.includes_itself || class->flags == JPOS_INCLUSIVE)) {
             *out = class;

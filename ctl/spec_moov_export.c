@@ -19,6 +19,14 @@ static void complain(const struct iso_dialect *dialect, struct iso_report *repor
                    node != NULL ? iso_encoding_text(node->encoding) : "-", what);
 }
 
+/* Packed digits whose prefix counts bytes: they are bytes there. */
+static bool counts_bytes(const struct iso_node *node)
+{
+    return node->encoding == ISO_ENC_PACKED && node->character_class != ISO_CLASS_XN &&
+           node->length.width != 0 &&
+           (node->length.unit == ISO_UNIT_BYTES || node->length.unit == ISO_UNIT_OCTETS);
+}
+
 /* Encoding there, or NULL; *type and *characters: hex text that is counted as characters. */
 static const char *encoding_of(const struct iso_node *node, const char **type)
 {
@@ -35,6 +43,10 @@ static const char *encoding_of(const struct iso_node *node, const char **type)
     case ISO_ENC_PACKED:
         if (node->character_class == ISO_CLASS_XN && node->length.width == 0) {
             *type = "Binary"; /* its sign and packed digits as they are */
+            return "Binary";
+        }
+        if (counts_bytes(node)) {
+            *type = "Binary";
             return "Binary";
         }
         return node->character_class == ISO_CLASS_XN ? NULL
@@ -96,7 +108,8 @@ static void add_field(const struct iso_dialect *dialect, uint32_t de, struct tex
     char prefix[24];
     struct text ours = {0};
     bool packed = node->encoding == ISO_ENC_PACKED && strcmp(type, "Binary") != 0;
-    uint32_t size = node->encoding == ISO_ENC_PACKED && !packed ? 1 + node->max / 2 : node->max;
+    bool is_signed = node->encoding == ISO_ENC_PACKED && !packed && !counts_bytes(node);
+    uint32_t size = is_signed ? 1 + node->max / 2 : node->max;
     if (encoding == NULL ||
         (packed && node->length.width != 0 && node->length.unit != ISO_UNIT_DIGITS)) {
         complain(dialect, report, de, node, "no encoding or unit for it there");

@@ -145,6 +145,10 @@ static void add_composite(struct text *out, const struct iso_node *node)
         text_add(out, ", of: bitmap, map: \"%s %u\", chained: %s",
                  iso_encoding_text(composite->bitmap_encoding), composite->bitmap_bytes,
                  composite->bitmap_chained ? "true" : "false");
+        if (composite->rest != NULL) {
+            text_add(out, ", rest: ");
+            add_node(out, composite->rest, "", false);
+        }
         break;
     case ISO_COMPOSITE_SEPARATED:
         text_add(out, ", of: separated, separator: \"0x%02X\", mandatory: %u", composite->separator,

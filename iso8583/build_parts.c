@@ -19,6 +19,8 @@ enum iso_err parts_build(struct builder *builder, const struct iso_node *node,
     uint32_t used = 0;
     switch (node->composite.kind) {
     case ISO_COMPOSITE_POSITIONAL:
+        if (encoding_is_packed(node->encoding))
+            return digits_build(builder, node, parts, count, depth);
         err = build_positional(builder, node, node->children_count, parts, count, &used, depth);
         if (err == ISO_OK && used < node->composite.mandatory_count && count > 0) {
             const char *key = node->children[used].key;

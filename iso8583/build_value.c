@@ -46,7 +46,7 @@ enum iso_err value_build(struct builder *builder, const struct iso_node *node,
 
     uint32_t content = start + reserved, size = builder->at - content;
     struct span wire = {builder->buffer + content, size};
-    uint32_t count = value->form == ISO_FORM_CANONICAL && encoding_is_packed(node->encoding)
+    uint32_t count = value->form != ISO_FORM_WIRE && encoding_is_packed(node->encoding)
                          ? builder->packed_count
                      : value->form == ISO_FORM_WIRE && value->count != 0
                          ? value->count

@@ -35,6 +35,9 @@ NODISCARD enum iso_err value_build(struct builder *builder, const struct iso_nod
 /* The parts of a composite, without prefix (build_parts.c). */
 NODISCARD enum iso_err parts_build(struct builder *builder, const struct iso_node *node,
                                    const struct iso_part *parts, uint32_t count, uint32_t depth);
+/* The parts of packed digits (build_digits.c). */
+NODISCARD enum iso_err digits_build(struct builder *builder, const struct iso_node *node,
+                                    const struct iso_part *parts, uint32_t count, uint32_t depth);
 /* Canonical text or bytes to the wire, without prefix (build_text.c). */
 NODISCARD enum iso_err text_build(struct builder *builder, const struct iso_node *node,
                                   const uint8_t *text, uint32_t size);

@@ -88,7 +88,8 @@ static void compile_op(const struct iso_node *node, struct op *op)
                          (length->encoding == ISO_LEN_EBCDIC && length->width <= 4) ||
                          (length->encoding == ISO_LEN_PACKED && length->width <= 4) ||
                          (length->encoding == ISO_LEN_BINARY && length->width <= 2);
-    if (!simple_length || length->includes_itself || node->composite.kind != ISO_COMPOSITE_NONE)
+    if (!simple_length || length->includes_itself ||
+        (node->composite.kind != ISO_COMPOSITE_NONE && !node->composite.is_sound))
         return;
     op->prefix =
         (uint8_t)(length->encoding == ISO_LEN_PACKED ? (length->width + 1) / 2 : length->width);

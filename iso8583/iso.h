@@ -15,6 +15,7 @@
 #define ISO_PATH_BYTES        64u    /* "48.71.02", with its NUL; a longer one is cut at a dot */
 #define ISO_TEXT_BYTES        160u   /* text of a fault, with its NUL */
 #define ISO_TAG_BYTES_MAX     8u     /* of a tag on the wire */
+#define ISO_DIGITS_MAX        512u   /* packed digits that are split into parts */
 #define ISO_HEADER_BYTES_MAX  96u
 
 enum iso_err {

@@ -5,6 +5,8 @@
 
 static enum iso_walk read_positional(struct iso_cursor *cursor, struct iso_item *item,
                                      struct problem *problem);
+static enum iso_walk read_digits(struct iso_cursor *cursor, struct iso_item *item,
+                                 struct problem *problem);
 static enum iso_walk read_bitmap(struct iso_cursor *cursor, struct iso_item *item,
                                  struct problem *problem);
 static enum iso_walk read_separated(struct iso_cursor *cursor, struct iso_item *item,
@@ -30,7 +32,13 @@ void cursor_start(struct iso_cursor *cursor, const struct iso_dialect *dialect,
     cursor->de = (uint16_t)de;
     cursor->depth = 0;
     cursor->map_words = 0;
+    cursor->nibbles = 0;
     cursor->seen = 0;
+    if (encoding_is_packed(node->encoding)) {
+        struct span wire = {frame + at->offset, at->size};
+        uint32_t end = packed_shape(node, wire, at->count).end;
+        cursor->nibbles = (uint16_t)(end < UINT16_MAX ? end : UINT16_MAX);
+    }
 }
 
 enum iso_walk item_read(struct iso_cursor *cursor, struct iso_item *item, struct problem *problem)
@@ -43,7 +51,8 @@ enum iso_walk item_read(struct iso_cursor *cursor, struct iso_item *item, struct
     item->start = cursor->position;
     switch (cursor->node->composite.kind) {
     case ISO_COMPOSITE_POSITIONAL:
-        return read_positional(cursor, item, problem);
+        return encoding_is_packed(cursor->node->encoding) ? read_digits(cursor, item, problem)
+                                                          : read_positional(cursor, item, problem);
     case ISO_COMPOSITE_TLV:
         return item_read_tlv(cursor, item, problem);
     case ISO_COMPOSITE_BITMAP:
@@ -79,6 +88,40 @@ static enum iso_walk read_positional(struct iso_cursor *cursor, struct iso_item 
     if (walk == ISO_WALK_FAULT)
         cursor->child--;
     return walk;
+}
+
+/* Digits that share their bytes: the loader has laid out where each part begins. */
+static enum iso_walk read_digits(struct iso_cursor *cursor, struct iso_item *item,
+                                 struct problem *problem)
+{
+    const struct iso_node *node = cursor->node, *child = &node->children[cursor->child];
+    bool is_behind = cursor->child == node->children_count;
+    uint32_t from = is_behind ? child[-1].nibble + child[-1].max : child->nibble;
+    uint32_t at = cursor->start + from / 2;
+    if (from >= cursor->nibbles) {
+        bool empty = cursor->start == cursor->end;
+        if (empty || cursor->child >= node->composite.mandatory_count)
+            return ISO_WALK_END;
+        item->node = child;
+        return walk_fault(problem, ISO_SUBFIELD_MISSING, at, cursor->child,
+                          node->composite.mandatory_count);
+    }
+    uint32_t left = cursor->nibbles - from;
+    if (is_behind)
+        return walk_fault(problem, ISO_SUBFIELD_LEFT_OVER, at, left, 0);
+    item->node = child;
+    item->number = cursor->child + 1u;
+    item->start = (uint16_t)at;
+    if (left < child->max)
+        return walk_fault(problem, ISO_SUBFIELD_CUT, at, left, child->max);
+    uint32_t size = (from % 2 + child->max + 1) / 2;
+    if (value_check(cursor->dialect, child, cursor->frame, at, size, child->max, problem) != ISO_OK)
+        return ISO_WALK_FAULT;
+    item->at = (struct iso_field){(uint16_t)at, (uint16_t)size, (uint16_t)child->max, 0};
+    item->is_composite = child->composite.kind != ISO_COMPOSITE_NONE;
+    cursor->position = (uint16_t)(cursor->start + (from + child->max) / 2);
+    cursor->child++;
+    return ISO_WALK_ITEM;
 }
 
 /* --- sub-bitmap --- */

@@ -14,6 +14,9 @@ static void load_rest(struct loader *loader, const struct yaml *yaml, uint32_t d
                       struct iso_node *node);
 static void load_parts(struct loader *loader, const struct yaml *yaml, uint32_t depth,
                        struct iso_node *node);
+static uint32_t first_nibble(struct loader *loader, const struct yaml *of,
+                             const struct iso_node *node);
+static void check_digits(struct loader *loader, const struct yaml *of, struct iso_node *node);
 
 void load_composite(struct loader *loader, const struct yaml *yaml, uint32_t depth,
                     struct iso_node *node)
@@ -38,7 +41,11 @@ void load_composite(struct loader *loader, const struct yaml *yaml, uint32_t dep
         composite->kind = ISO_COMPOSITE_NONE;
         return;
     }
-    if (encoding_is_packed(node->encoding) ||
+    bool splits_digits =
+        node->encoding == ISO_ENC_PACKED &&
+        (node->character_class == ISO_CLASS_N || node->character_class == ISO_CLASS_HEX) &&
+        composite->kind == ISO_COMPOSITE_POSITIONAL;
+    if ((encoding_is_packed(node->encoding) && !splits_digits) ||
         (encoding_is_hex(node->encoding) && composite->kind != ISO_COMPOSITE_TLV))
         complain_at(loader, of, "a %s value cannot be %s", iso_encoding_text(node->encoding), text);
     value = yaml_get(yaml, "inside");
@@ -64,6 +71,8 @@ void load_composite(struct loader *loader, const struct yaml *yaml, uint32_t dep
     uint32_t mandatory = composite->kind == ISO_COMPOSITE_POSITIONAL ? node->children_count : 0;
     (void)!load_number(loader, yaml_get(yaml, "mandatory"), 0, node->children_count, &mandatory);
     composite->mandatory_count = (uint16_t)mandatory;
+    if (splits_digits)
+        check_digits(loader, of, node);
 }
 
 /* "ENCODING WIDTH [CLASS]" or "ber". */
@@ -310,12 +319,16 @@ static void load_parts(struct loader *loader, const struct yaml *yaml, uint32_t 
     if (has_lead)
         load_lead(loader, lead, depth, node, children);
     uint32_t count = node->composite.lead_count, first = count;
+    uint32_t nibble = first_nibble(loader, yaml_get(yaml, "of"), node);
     for (const struct yaml *part = parts != NULL ? parts->first : NULL; part != NULL;
          part = part->next) {
         struct iso_node *child = &children[count++];
         uint32_t number = count - first;
+        child->in_digits = encoding_is_packed(node->encoding);
+        child->nibble = (uint16_t)nibble;
         load_part(loader, part, node, part->key, depth, false, child);
         child->tag = number;
+        nibble = nibble + child->max < ISO_DIGITS_MAX ? nibble + child->max : ISO_DIGITS_MAX;
         if (kind == ISO_COMPOSITE_TLV) {
             if (!tag_of_key(loader, part, node, &child->tag))
                 iso_report_add(loader->report, part->file, part->key_line, part->key_column,
@@ -340,4 +353,50 @@ static void load_parts(struct loader *loader, const struct yaml *yaml, uint32_t 
         qsort(children + first, count - first, sizeof(*children), by_tag);
     node->children = children;
     node->children_count = (uint16_t)count;
+}
+
+/* --- packed digits --- */
+
+static bool counts_digits(const struct iso_node *node)
+{
+    return node->length.unit == ISO_UNIT_DIGITS || node->length.unit == ISO_UNIT_CHARACTERS;
+}
+
+/* The nibble of packed digits where the first part begins: the same in every message, so that the
+ * place of each part can be laid out here. */
+static uint32_t first_nibble(struct loader *loader, const struct yaml *of,
+                             const struct iso_node *node)
+{
+    if (!encoding_is_packed(node->encoding))
+        return 0;
+    if (node->in_digits)
+        return node->nibble & 1u;
+    bool is_fixed = node->length.encoding == ISO_LEN_FIXED && counts_digits(node);
+    if (!is_fixed && node->filler_side == ISO_SIDE_LEFT)
+        complain_at(loader, of,
+                    "parts of packed digits whose number varies need filler: right 0, or none");
+    return is_fixed && (node->max & 1) != 0 && node->filler_side == ISO_SIDE_LEFT ? 1 : 0;
+}
+
+static void check_digits(struct loader *loader, const struct yaml *of, struct iso_node *node)
+{
+    uint32_t sum = 0;
+    bool is_fixed = node->length.encoding == ISO_LEN_FIXED, is_sound = is_fixed;
+    for (uint32_t i = 0; i < node->children_count; i++) {
+        const struct iso_node *child = &node->children[i];
+        sum += child->max < ISO_DIGITS_MAX ? child->max : ISO_DIGITS_MAX + 1;
+        is_sound = is_sound && child->character_class == node->character_class &&
+                   (child->composite.kind == ISO_COMPOSITE_NONE || child->composite.is_sound);
+        if (child->max == 0)
+            complain_at(loader, of, "part %.20s has no digits", child->key);
+    }
+    uint32_t whole =
+        counts_digits(node) || node->length.unit == ISO_UNIT_NIBBLES ? node->max : node->max * 2;
+    if (sum >= ISO_DIGITS_MAX)
+        complain_at(loader, of, "the parts of packed digits are fewer than %u", ISO_DIGITS_MAX);
+    else if (is_fixed && sum != whole)
+        complain_at(loader, of, "the parts have %u digits, the field %u", sum, whole);
+    if (is_fixed && node->composite.mandatory_count != node->children_count)
+        complain_at(loader, of, "a fixed number of digits has all of its parts");
+    node->composite.is_sound = is_sound;
 }

@@ -60,21 +60,22 @@ void load_fields(struct loader *loader, const struct yaml *root)
     }
 }
 
+const char *const load_field_keys[] = {
+    "name",      "note",    "form",        "encoding", "length",  "counts", "pad",
+    "filler",    "group",   "mask",        "rule",     "values",  "of",     "parts",
+    "mandatory", "tags",    "tag_lengths", "lead",     "unknown", "repeat", "padding",
+    "map",       "chained", "separator",   "inside",   "rest",    "key",    NULL};
+
 static void load_node(struct loader *loader, const struct yaml *yaml, const struct place *place,
                       struct iso_node *node)
 {
-    static const char *const keys[] = {
-        "name",      "note",    "form",        "encoding", "length",  "counts", "pad",
-        "filler",    "group",   "mask",        "rule",     "values",  "of",     "parts",
-        "mandatory", "tags",    "tag_lengths", "lead",     "unknown", "repeat", "padding",
-        "map",       "chained", "separator",   "inside",   "rest",    "key",    NULL};
     bool has_var = false;
     node->key = place->key;
     node->name = node->note = "";
     node->line = yaml->line;
     node->character_class = ISO_CLASS_ANS;
     if (yaml->kind == YAML_MAPPING)
-        check_keys(loader, yaml, keys);
+        check_keys(loader, yaml, load_field_keys);
     else if (yaml->kind != YAML_SCALAR) {
         complain_at(loader, yaml, "a field is a mapping, or its form alone");
         return;
@@ -185,6 +186,8 @@ static void load_form(struct loader *loader, const struct yaml *yaml, const stru
         node->min += node->min > 0;
         node->max++;
     }
+    if (node->in_digits && (*has_var || node->length.encoding == ISO_LEN_REST))
+        complain_at(loader, form, "a part of packed digits has a fixed size");
     bool bounded =
         *has_var || node->length.encoding == ISO_LEN_REST || in_tlv(place) ||
         (place->parent != NULL && place->parent->composite.kind == ISO_COMPOSITE_SEPARATED);
@@ -347,7 +350,8 @@ static void load_axes(struct loader *loader, const struct yaml *yaml, const stru
 {
     const struct yaml *value = yaml_get(yaml, "length");
     bool has_unit = false;
-    node->encoding = default_encoding(loader, node->character_class);
+    node->encoding =
+        node->in_digits ? ISO_ENC_PACKED : default_encoding(loader, node->character_class);
     (void)!load_encoding(loader, yaml_get(yaml, "encoding"), &node->encoding);
     if (in_tlv(place)) {
         node->length = place->parent->composite.tag_length;
@@ -486,6 +490,10 @@ static void check_node(struct loader *loader, const struct yaml *yaml, const str
     if (node->character_class == ISO_CLASS_XN && packed && node->length.unit != ISO_UNIT_DIGITS &&
         node->length.unit != ISO_UNIT_CHARACTERS)
         complain_at(loader, yaml, "a packed x+n counts digits");
+    bool is_digits = node->character_class == ISO_CLASS_N || node->character_class == ISO_CLASS_HEX;
+    if (node->in_digits && (node->encoding != ISO_ENC_PACKED || !is_digits ||
+                            node->length.unit != ISO_UNIT_DIGITS || node->group > 1))
+        complain_at(loader, yaml, "a part of packed digits is n or hex, packed, counted in digits");
     if (node->max > prefix_reach(&node->length) && !in_tlv(place))
         complain_at(loader, yaml, "the length prefix cannot say %u", node->max);
     if (node->pad_side != ISO_SIDE_NONE && encoding_is_packed(node->encoding) &&

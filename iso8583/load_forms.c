@@ -13,14 +13,15 @@ static void load_defaults(struct loader *loader, const struct yaml *defaults);
 static void load_mac(struct loader *loader, const struct yaml *mac);
 static void load_dates(struct loader *loader, const struct yaml *root);
 
+const char *const load_root_keys[] = {
+    "dialect",    "title",   "note",   "extends",  "valid_from", "valid_until",
+    "supersedes", "framing", "header", "mti",      "bitmap",     "defaults",
+    "mac",        "spread",  "fields", "messages", NULL};
+
 void load_forms(struct loader *loader, const struct yaml *root)
 {
-    static const char *const keys[] = {
-        "dialect",    "title",   "note",   "extends",  "valid_from", "valid_until",
-        "supersedes", "framing", "header", "mti",      "bitmap",     "defaults",
-        "mac",        "spread",  "fields", "messages", NULL};
     struct iso_dialect *dialect = loader->dialect;
-    check_keys(loader, root, keys);
+    check_keys(loader, root, load_root_keys);
     dialect->name = dialect->title = dialect->note = dialect->framing = dialect->supersedes = "";
     const struct yaml *name = yaml_get(root, "dialect");
     if (name == NULL)
@@ -96,16 +97,17 @@ static void load_header_bytes(struct loader *loader, const struct yaml *header,
     form->initial_size = (uint8_t)size;
 }
 
+const char *const load_header_keys[] = {"kind", "size", "reject", "initial", "text", NULL};
+
 static void load_header(struct loader *loader, const struct yaml *header)
 {
-    static const char *const keys[] = {"kind", "size", "reject", "initial", "text", NULL};
     static const char *const kinds[] = {"none", "fixed", "text", "tpdu", "length"};
     struct iso_header_form *form = &loader->dialect->header;
     const char *kind;
     uint32_t number;
     if (header == NULL)
         return;
-    check_keys(loader, header, keys);
+    check_keys(loader, header, load_header_keys);
     const struct yaml *value = yaml_get(header, "kind");
     if (!load_text(loader, value, &kind)) {
         complain_at(loader, header, "a header needs a kind");
@@ -140,14 +142,15 @@ static void load_header(struct loader *loader, const struct yaml *header)
         complain_at(loader, header, "the first byte of the header is its size");
 }
 
+const char *const load_mti_keys[] = {"encoding", "any", NULL};
+
 static void load_mti(struct loader *loader, const struct yaml *mti)
 {
-    static const char *const keys[] = {"encoding", "any", NULL};
     struct iso_mti_form *form = &loader->dialect->mti;
     form->encoding = ISO_ENC_ASCII;
     if (mti == NULL)
         return;
-    check_keys(loader, mti, keys);
+    check_keys(loader, mti, load_mti_keys);
     const struct yaml *encoding = yaml_get(mti, "encoding");
     if (load_encoding(loader, encoding, &form->encoding) &&
         !encoding_is_single_byte(form->encoding) && form->encoding != ISO_ENC_PACKED)
@@ -160,16 +163,17 @@ static bool is_bitmap_encoding(enum iso_encoding encoding)
     return encoding == ISO_ENC_BINARY || encoding_is_hex(encoding);
 }
 
+const char *const load_bitmap_keys[] = {"encoding", "secondary", "tertiary", NULL};
+
 static void load_bitmap(struct loader *loader, const struct yaml *bitmap)
 {
-    static const char *const keys[] = {"encoding", "secondary", "tertiary", NULL};
     struct iso_bitmap_form *form = &loader->dialect->bitmap;
     const char *text;
     for (uint32_t i = 0; i < 3; i++)
         form->encoding[i] = ISO_ENC_BINARY;
     if (bitmap == NULL)
         return;
-    check_keys(loader, bitmap, keys);
+    check_keys(loader, bitmap, load_bitmap_keys);
     const struct yaml *value = yaml_get(bitmap, "encoding");
     if (value != NULL && value->kind == YAML_SEQUENCE) {
         const struct yaml *item = value->first;
@@ -207,17 +211,18 @@ static void load_bitmap(struct loader *loader, const struct yaml *bitmap)
     }
 }
 
+const char *const load_defaults_keys[] = {"text",  "digits", "track", "signed",
+                                          "bytes", "length", NULL};
+
 static void load_defaults(struct loader *loader, const struct yaml *defaults)
 {
-    static const char *const keys[] = {"text",  "digits", "track", "signed",
-                                       "bytes", "length", NULL};
     loader->defaults.text = loader->defaults.digits = loader->defaults.track = ISO_ENC_ASCII;
     loader->defaults.signed_digits = ISO_ENC_ASCII;
     loader->defaults.bytes = ISO_ENC_BINARY;
     loader->defaults.length = ISO_LEN_ASCII;
     if (defaults == NULL)
         return;
-    check_keys(loader, defaults, keys);
+    check_keys(loader, defaults, load_defaults_keys);
     if (load_encoding(loader, yaml_get(defaults, "text"), &loader->defaults.text)) {
         loader->defaults.digits = loader->defaults.track = loader->defaults.text;
         loader->defaults.signed_digits = loader->defaults.text;
@@ -229,14 +234,15 @@ static void load_defaults(struct loader *loader, const struct yaml *defaults)
     (void)!load_length_encoding(loader, yaml_get(defaults, "length"), &loader->defaults.length);
 }
 
+const char *const load_mac_keys[] = {"covers", "header", NULL};
+
 static void load_mac(struct loader *loader, const struct yaml *mac)
 {
-    static const char *const keys[] = {"covers", "header", NULL};
     struct iso_mac_form *form = &loader->dialect->mac;
     form->to_field = true;
     if (mac == NULL)
         return;
-    check_keys(loader, mac, keys);
+    check_keys(loader, mac, load_mac_keys);
     (void)!load_bool(loader, yaml_get(mac, "header"), &form->include_header);
     const struct yaml *covers = yaml_get(mac, "covers");
     const char *text;

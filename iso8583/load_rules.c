@@ -84,21 +84,22 @@ static void load_presence(struct loader *loader, const struct yaml *list,
     }
 }
 
+const char *const load_message_keys[] = {"title",       "also",
+                                         "mandatory",   "mandatory_echo",
+                                         "conditional", "conditional_echo",
+                                         "optional",    "forbidden",
+                                         "others",      NULL};
+
 static void load_message(struct loader *loader, const struct yaml *message,
                          struct iso_mti_rules *rules, int16_t index)
 {
-    static const char *const keys[] = {"title",       "also",
-                                       "mandatory",   "mandatory_echo",
-                                       "conditional", "conditional_echo",
-                                       "optional",    "forbidden",
-                                       "others",      NULL};
     const struct yaml *value;
     const char *text;
     rules->title = "";
     claim_mti(loader, message, message->key, index);
     for (uint32_t i = 0; i < 4 && message->key[i] != '\0'; i++)
         rules->mti[i] = message->key[i];
-    check_keys(loader, message, keys);
+    check_keys(loader, message, load_message_keys);
     if (message->kind != YAML_MAPPING)
         return;
     (void)!load_text(loader, yaml_get(message, "title"), &rules->title);

@@ -34,6 +34,14 @@ NODISCARD bool load_length_encoding(struct loader *loader, const struct yaml *va
                                     enum iso_length_encoding *out);
 NODISCARD bool text_number(const char *text, size_t size, uint32_t max, uint32_t *out);
 
+/* The keys of each mapping, NULL behind the last; dialect.schema.json has the same, by a test. */
+extern const char *const load_root_keys[],
+    *const load_header_keys[], *const load_mti_keys[], *const load_bitmap_keys[],
+                                                           *const load_defaults_keys[],
+                                                               *const load_mac_keys[],
+                                                                   *const load_field_keys[],
+                                                                       *const load_message_keys[];
+
 void load_forms(struct loader *loader, const struct yaml *root);          /* load_forms.c */
 void load_fields(struct loader *loader, const struct yaml *root);         /* load_field.c */
 void load_rules(struct loader *loader, const struct yaml *root);          /* load_rules.c */

@@ -79,7 +79,8 @@ struct iso_item {
     const struct iso_node *node;         /* form of the value; never NULL, PADDING too */
     char key[2 * ISO_TAG_BYTES_MAX + 8]; /* "9F26", "01", "3" */
     uint64_t number;                     /* place or bit from 1; of a tag its bytes, big-endian */
-    struct iso_field at;                 /* offsets from the start of the message */
+    struct iso_field at;                 /* offsets from the start of the message; a part of packed
+                                            digits: the bytes that hold them, shared ones too */
     uint16_t start;                      /* first byte of the item: its tag, prefix or value */
     bool is_composite;                   /* iso_cursor_enter() can look inside */
     bool length_is_minimal; /* false: an over-long BER length; building anew shortens it */
@@ -94,6 +95,7 @@ struct iso_cursor { /* copy it to remember a place; nothing to close */
     uint16_t de;
     uint8_t depth;
     uint8_t map_words; /* bitmap: 64-bit words held */
+    uint16_t nibbles;  /* packed digits: where they end, in nibbles from start */
     uint64_t map[4];
     uint64_t seen; /* refuse_repeated: children met (first 64) */
 };

@@ -9,7 +9,7 @@
 
 enum iso_composite_kind {
     ISO_COMPOSITE_NONE,
-    ISO_COMPOSITE_POSITIONAL, /* children one behind the other */
+    ISO_COMPOSITE_POSITIONAL, /* children one behind the other; of packed digits: at nibbles */
     ISO_COMPOSITE_TLV,        /* tag, length, value, repeated */
     ISO_COMPOSITE_BITMAP,     /* a bitmap, then the children whose bit is set */
     ISO_COMPOSITE_SEPARATED,  /* children split by a separator character */
@@ -51,6 +51,7 @@ struct iso_composite {
     /* separated */
     uint8_t separator; /* the byte on the wire */
     bool lazy;         /* iso_parse() does not look inside; walkers do */
+    bool is_sound;     /* what is right as a whole is right inside: nothing to look for */
 };
 
 struct iso_node {
@@ -75,6 +76,10 @@ struct iso_node {
     const struct iso_node
         *children; /* by number or tag, ascending; with lead_count first ones by place */
     uint16_t children_count;
+    /* A part of packed digits begins within a byte of its composite: at this nibble from the
+     * composite's first byte on. Its own bytes are those that hold a digit of it. */
+    bool in_digits;
+    uint16_t nibble;
     uint32_t line; /* of the dialect file, for messages */
 };
 

@@ -153,6 +153,8 @@ static inline struct packed_shape packed_shape(const struct iso_node *node, stru
 {
     enum iso_unit unit = node->length.unit;
     uint32_t nibbles = wire.size * 2;
+    if (node->in_digits) /* what stands before and behind it belongs to its neighbours */
+        return (struct packed_shape){node->nibble & 1u, (node->nibble & 1u) + count, false};
     bool left = node->filler_side == ISO_SIDE_LEFT;
     bool counts_digits = unit == ISO_UNIT_DIGITS || unit == ISO_UNIT_CHARACTERS;
     bool filled = counts_digits && count < nibbles;

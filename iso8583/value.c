@@ -352,7 +352,7 @@ static enum iso_err check_packed(const struct iso_dialect *dialect, const struct
         uint32_t nibble =
             (i & 1) == 0 ? frame[position + i / 2] >> 4 : frame[position + i / 2] & 15u;
         bool is_filler = i < shape.first || i >= shape.end;
-        if (is_filler && nibble != node->filler)
+        if (is_filler && nibble != node->filler && !node->in_digits)
             return problem_set(problem, ISO_FILLER, position + i / 2, nibble, node->filler);
         if (!is_filler && digits_only && nibble > 9)
             return problem_set(problem, ISO_NIBBLE, position + i / 2, nibble, 0);

@@ -138,8 +138,9 @@ static bool take_scalar(struct reader *reader)
     if (node == NULL)
         return false;
     node->text = copy;
-    node->is_null = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
-                    (size == 0 || strcmp(copy, "~") == 0 || strcmp(copy, "null") == 0);
+    node->is_plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    node->is_null =
+        node->is_plain && (size == 0 || strcmp(copy, "~") == 0 || strcmp(copy, "null") == 0);
     return true;
 }
 

@@ -18,6 +18,7 @@ enum yaml_kind { YAML_SCALAR, YAML_MAPPING, YAML_SEQUENCE };
 struct yaml {
     enum yaml_kind kind;
     bool is_null;     /* a plain scalar ~, null or nothing */
+    bool is_plain;    /* a scalar without quotes */
     const char *text; /* SCALAR */
     const char *key;  /* member of a mapping: its key */
     const char *file;

@@ -198,6 +198,27 @@ static const char *pick(uint64_t *state, const char *const *list, uint32_t count
     return list[random_below(state, count)];
 }
 
+/* Packed digits and their parts, which begin at nibbles. */
+static const char *random_digits(uint64_t *state)
+{
+    static const char *const forms[] = {
+        "n 16, parts: {1: n 3, 2: n 1, 3: n 12}",
+        "n 7, parts: {1: n 2, 2: n 4, 3: n 1}",
+        "n 7, filler: right F, parts: {1: n 2, 2: n 5}",
+        "n 9, parts: {1: n 2, 2: {form: n 5, of: positional, parts: {a: n 1, b: n 3, c: n 1}}, "
+        "3: n 2}",
+        "hex 8, parts: {1: hex 3, 2: n 2, 3: hex 3}",
+        "VAR n ..30, length: binary 1, filler: right 0, mandatory: 1, parts: {1: n 1, 2: n 3, 3: n "
+        "2, 4: n 7}",
+        "VAR n ..30, length: ascii 2 nibbles, filler: right F, mandatory: 0, parts: {1: n 3, 2: n "
+        "2}",
+        "VAR hex ..6, length: ascii 2 bytes, filler: none, mandatory: 2, parts: {1: n 1, 2: hex 3, "
+        "3: {form: n 4, of: positional, parts: {a: n 3, b: n 1}}, 4: n 2}",
+        "VAR n ..6, length: binary 1 bytes, filler: right 0, mandatory: 0, parts: {1: n 1, 2: n 1, "
+        "3: n 5, 4: n 1}"};
+    return forms[random_below(state, countof(forms))];
+}
+
 static void random_field(uint64_t *state, uint32_t de, char *out, size_t out_size)
 {
     static const char *const text_classes[] = {"a", "an", "ans", "as", "s", "n", "any", "ns"};
@@ -234,6 +255,10 @@ static void random_field(uint64_t *state, uint32_t de, char *out, size_t out_siz
         static const char *const encodings[] = {"ascii", "ebcdic500", "packed",
                                                 "packed-ebcdic-sign"};
         (void)snprintf(more, sizeof(more), ", encoding: %s", pick(state, encodings, 4));
+    } else if (random_below(state, 4) == 0) {
+        (void)snprintf(out, out_size, "  %u: {encoding: packed, of: positional, form: %s}\n", de,
+                       random_digits(state));
+        return;
     } else {
         static const char *const composites[] = {
             ", of: ber",
@@ -305,9 +330,12 @@ Test(property, random_dialects, .timeout = 600)
     for (uint64_t seed = 1; seed <= seeds(120); seed++) {
         random_dialect(seed, text, sizeof(text));
         struct iso_report report = {0};
+        struct iso_source file = {text, strlen(text), "random.yaml"};
         struct iso_dialect *dialect =
             iso_dialect_load_text(text, strlen(text), "random.yaml", NULL, &report);
         cr_assert_not_null(dialect, "seed %lu: %s", (unsigned long)seed, report.texts[0]);
+        cr_assert(iso_schema_check(schema_shipped(), &file, &report), "seed %lu: %s",
+                  (unsigned long)seed, report.texts[0]);
         for (uint64_t message = 1; message <= 20; message++)
             tried += try_message(dialect, seed * 1000 + message, (uint32_t)(message * 2),
                                  message == 7 && seed % 10 == 0);

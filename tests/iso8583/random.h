@@ -154,7 +154,11 @@ static inline void random_parts(struct pool *pool, const struct iso_node *node, 
     } else {
         uint8_t avoid = composite->kind == ISO_COMPOSITE_SEPARATED ? composite->separator : 0;
         uint32_t span = node->children_count - composite->mandatory_count + 1u;
-        uint32_t want = composite->mandatory_count + random_below(&pool->state, span);
+        uint32_t want = composite->mandatory_count + random_below(&pool->state, span), digits = 0;
+        for (uint32_t i = 0; i < want; i++)
+            digits += node->children[i].in_digits ? node->children[i].max : 0;
+        if (digits % 2 != 0 && node->length.unit == ISO_UNIT_BYTES)
+            want = node->children_count; /* the filler of whole bytes would be read as a digit */
         for (uint32_t i = 0; i < want; i++)
             add_part(pool, list, &count, &node->children[i], each, avoid, depth);
     }

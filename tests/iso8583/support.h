@@ -7,6 +7,7 @@
 #include "iso8583/frame.h"
 #include "iso8583/mti.h"
 #include "iso8583/parse.h"
+#include "iso8583/schema.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -21,13 +22,30 @@ static inline struct iso_dialect *dialect_shipped(const char *name)
     return dialect;
 }
 
-/* A dialect from text, which must be right. */
+/* dialect.schema.json. */
+static inline const struct iso_source *schema_shipped(void)
+{
+    static char text[65536];
+    static struct iso_source schema = {text, 0, "dialect.schema.json"};
+    if (schema.size == 0) {
+        FILE *file = fopen(RS_DIALECTS "/dialect.schema.json", "rb");
+        cr_assert_not_null(file);
+        schema.size = fread(text, 1, sizeof(text), file);
+        (void)fclose(file);
+        cr_assert(schema.size > 0 && schema.size < sizeof(text));
+    }
+    return &schema;
+}
+
+/* A dialect from text, which must be right; what the loader takes, the schema takes. */
 static inline struct iso_dialect *dialect_text(const char *text)
 {
     struct iso_report report = {0};
+    struct iso_source file = {text, strlen(text), "test.yaml"};
     struct iso_dialect *dialect =
         iso_dialect_load_text(text, strlen(text), "test.yaml", RS_DIALECTS, &report);
     cr_assert_not_null(dialect, "%s", report.texts[0]);
+    cr_assert(iso_schema_check(schema_shipped(), &file, &report), "%s", report.texts[0]);
     return dialect;
 }
 
