@@ -71,12 +71,15 @@ static bool take_text(struct writing *writing, const struct iso_node *node, cons
     return true;
 }
 
-/* The form of a part: the dialect's, or that of unknown tags. */
+/* The form of a part: the dialect's, that of unknown tags, or of what stands behind a bitmap's. */
 static const struct iso_node *part_node(const struct iso_node *node, const char *key)
 {
     const struct iso_node *child = iso_node_child_key(node, key, strlen(key));
-    return child == NULL && node->composite.kind == ISO_COMPOSITE_TLV ? node->composite.unknown
-                                                                      : child;
+    if (child == NULL && node->composite.kind == ISO_COMPOSITE_TLV) {
+        return node->composite.unknown;
+    }
+    bool is_rest = node->composite.rest != NULL && strcmp(key, "rest") == 0;
+    return child == NULL && is_rest ? node->composite.rest : child;
 }
 
 static bool take_part(struct writing *writing, const struct iso_node *node, const char *key,

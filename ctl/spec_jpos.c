@@ -2,28 +2,19 @@
  *
  * Messages need an MTI at id 0 and a bitmap at bitmapField. A nested packager is a bitmap composite
  * (emitBitmap) or a positional one whose trailing parts may be absent. */
-#include "ctl/spec_jpos_class.h"
-#include "ctl/spec_jpos_read.h"
+#include "ctl/spec_jpos_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct jpos {
-    const char *file;
-    struct text *out;
-    struct iso_report *report;
-};
-
-static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_t indent);
-
-static void complain(struct jpos *jpos, const struct jpos_field *field, const char *text)
+void jpos_complain(struct jpos *jpos, const struct jpos_field *field, const char *text)
 {
     iso_report_add(jpos->report, jpos->file, field->line, field->column, "field %d of class %s: %s",
                    (int)field->id, field->class, text);
 }
 
-static const char *bitmap_encoding(const char *class)
+const char *jpos_bitmap_encoding(const char *class)
 {
     return strcmp(class, "IFA_BITMAP") == 0   ? "hex"
            : strcmp(class, "IFB_BITMAP") == 0 ? "binary"
@@ -31,7 +22,7 @@ static const char *bitmap_encoding(const char *class)
                                               : NULL;
 }
 
-static const struct jpos_field *child(const struct jpos_field *parent, int32_t id)
+const struct jpos_field *jpos_child(const struct jpos_field *parent, int32_t id)
 {
     const struct jpos_field *field = parent->first;
     while (field != NULL && field->id != id) {
@@ -52,20 +43,27 @@ static const char *exact_form(const struct jpos_field *field)
     return same ? field->form + size : NULL;
 }
 
-static void add_form(struct jpos *jpos, const struct jpos_field *field)
+void jpos_add_form(struct jpos *jpos, const struct jpos_field *field)
 {
     const struct jpos_class *class = jpos_class_of(field->class);
     if (class == NULL) {
-        complain(jpos, field, "this class cannot be expressed");
+        const char *why = jpos_refusal_of(field->class);
+        jpos_complain(jpos, field,
+                      why != NULL                            ? why
+                      : jpos_tagged_of(field->class) != NULL ? "its packager does not read tags"
+                                                             : "this class cannot be expressed");
         return;
     }
+    if (class->flags == JPOS_MAP && (field->depth == 1 || field->length > 8)) {
+        jpos_complain(jpos, field, "a bitmap of its own is one inside a field, of at most 8 bytes");
+    }
     if (field->inclusive && class->flags != JPOS_INCLUSIVE) {
-        complain(jpos, field, "inclusive needs a binary length prefix");
+        jpos_complain(jpos, field, "inclusive needs a binary length prefix");
     }
     uint32_t size = class->flags == JPOS_EMPTY ? 0 : field->length;
     if (class->flags == JPOS_SIGN) {
         if (size < 2) {
-            complain(jpos, field, "the length has no room for a sign and a digit");
+            jpos_complain(jpos, field, "the length has no room for a sign and a digit");
             return;
         }
         size--;
@@ -82,84 +80,36 @@ static void add_form(struct jpos *jpos, const struct jpos_field *field)
         size = size >= reach ? (uint32_t)reach - 1 : size;
         size = size > ISO_MESSAGE_BYTES_MAX ? ISO_MESSAGE_BYTES_MAX : size;
     }
-    bool nibbles = strstr(class->length, "nibbles") != NULL;
+    if (strstr(class->length, "nibbles") != NULL) {
+        size *= 2;
+    } else if (strstr(class->length, "bytes") != NULL) { /* length says digits */
+        size = (size + 1) / 2;
+    } else if (strcmp(class->filler, "none") == 0) {
+        size += size & 1;
+    }
     text_add(jpos->out, "form: \"%s%s %s%u\", encoding: %s", var ? "VAR " : "",
-             track ? "z" : class->class, var ? ".." : "", nibbles ? size * 2 : size,
-             class->encoding);
+             track ? "z" : class->class, var ? ".." : "", size, class->encoding);
     if (var) {
         text_add(jpos->out, ", length: %s%s", class->length, field->inclusive ? " inclusive" : "");
     }
     if (class->filler[0] != 0) {
-        text_add(jpos->out, ", filler: %s", field->pad ? "left 0" : class->filler);
+        text_add(jpos->out, ", filler: %s",
+                 field->pad && class->flags != JPOS_FILLED ? "left 0" : class->filler);
     }
     if (class->flags == JPOS_ZERO) {
         text_add(jpos->out, ", pad: left 0");
     }
 }
 
-static void add_indent(struct jpos *jpos, uint32_t indent)
+void jpos_add_indent(struct jpos *jpos, uint32_t indent)
 {
     text_add(jpos->out, "%*s", (int)indent, "");
 }
 
-static void add_parts(struct jpos *jpos, const struct jpos_field *field, uint32_t indent)
+void jpos_add_field(struct jpos *jpos, int32_t key, const struct jpos_field *field, uint32_t indent)
 {
-    const struct jpos_field *map = field->emit_bitmap ? child(field, field->bitmap_field) : NULL;
-    int32_t from = field->first_field >= 0 ? field->first_field : field->emit_bitmap ? 1 : 0;
-    bool generic = strcmp(field->packager, "packager.GenericSubFieldPackager") == 0 ||
-                   strcmp(field->packager, "packager.GenericPackager") == 0;
-    if (!generic) {
-        iso_report_add(jpos->report, jpos->file, field->line, field->column,
-                       "field %d of class %s: the packager %s cannot be expressed", (int)field->id,
-                       field->class, field->packager);
-        return;
-    }
-    if (field->header_length > 0) {
-        complain(jpos, field, "a header inside a field cannot be expressed");
-    }
-    add_indent(jpos, indent);
-    if (field->emit_bitmap) {
-        const char *encoding = map != NULL ? bitmap_encoding(map->class) : NULL;
-        if (encoding == NULL) {
-            complain(jpos, map != NULL ? map : field,
-                     "emitBitmap, but bitmapField is no bitmap of a known class");
-            return;
-        }
-        bool chained = map->length == 16 || map->length == 24; /* bit 1 announces the next 8 */
-        if (map->length == 0 || (map->length > 8 && !chained)) {
-            complain(jpos, map, "a bitmap inside a field has 1 to 8, 16 or 24 bytes");
-        }
-        if (chained) {
-            text_add(jpos->out, "chained: true\n");
-            add_indent(jpos, indent);
-        }
-        text_add(jpos->out, "of: bitmap\n");
-        add_indent(jpos, indent);
-        text_add(jpos->out, "map: %s %u\n", encoding, chained ? 8 : map->length);
-    } else {
-        text_add(jpos->out, "of: positional\n");
-        add_indent(jpos, indent);
-        text_add(jpos->out, "mandatory: 0\n");
-    }
-    uint32_t count = 0;
-    add_indent(jpos, indent);
-    text_add(jpos->out, "parts:\n");
-    for (const struct jpos_field *part = field->first; part != NULL; part = part->next) {
-        if (part == map || part->id < from || strcmp(part->class, "IF_UNUSED") == 0) {
-            continue;
-        }
-        add_field(jpos, part, indent + 2);
-        count++;
-    }
-    if (count == 0) {
-        complain(jpos, field, "it has no parts");
-    }
-}
-
-static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_t indent)
-{
-    add_indent(jpos, indent);
-    text_add(jpos->out, "%d: ", (int)field->id);
+    jpos_add_indent(jpos, indent);
+    text_add(jpos->out, "%d: ", (int)key);
     const char *exact = exact_form(field);
     if (exact != NULL) {
         text_add(jpos->out, "%s\n", exact);
@@ -169,35 +119,35 @@ static void add_field(struct jpos *jpos, const struct jpos_field *field, uint32_
         text_add(jpos->out, "{name: ");
         text_add_yaml(jpos->out, field->name);
         text_add(jpos->out, ", ");
-        add_form(jpos, field);
+        jpos_add_form(jpos, field);
         text_add(jpos->out, "}\n");
         return;
     }
     text_add(jpos->out, "\n");
-    add_indent(jpos, indent + 2);
+    jpos_add_indent(jpos, indent + 2);
     text_add(jpos->out, "name: ");
     text_add_yaml(jpos->out, field->name);
     text_add(jpos->out, "\n");
     struct text form = {0}, *out = jpos->out; /* "form: …, encoding: …" as lines */
     jpos->out = &form;
-    add_form(jpos, field);
+    jpos_add_form(jpos, field);
     jpos->out = out;
     for (char *at = form.data; at != NULL && *at != 0;) {
         char *comma = strstr(at, ", ");
         size_t size = comma != NULL ? (size_t)(comma - at) : strlen(at);
-        add_indent(jpos, indent + 2);
+        jpos_add_indent(jpos, indent + 2);
         text_add(jpos->out, "%.*s\n", (int)size, at);
         at += comma != NULL ? size + 2 : size;
     }
     text_free(&form);
-    add_parts(jpos, field, indent + 2);
+    jpos_add_parts(jpos, field, indent + 2);
 }
 
 static void add_head(struct jpos *jpos, const struct jpos_field *root)
 {
-    const struct jpos_field *mti = child(root, 0), *map = child(root, root->bitmap_field);
+    const struct jpos_field *mti = jpos_child(root, 0), *map = jpos_child(root, root->bitmap_field);
     const struct jpos_class *class = mti != NULL ? jpos_class_of(mti->class) : NULL;
-    const char *encoding = map != NULL ? bitmap_encoding(map->class) : NULL;
+    const char *encoding = map != NULL ? jpos_bitmap_encoding(map->class) : NULL;
     if (root->header_length > ISO_HEADER_BYTES_MAX) {
         iso_report_add(jpos->report, jpos->file, root->line, root->column,
                        "headerLength: a header has at most %u bytes", ISO_HEADER_BYTES_MAX);
@@ -249,23 +199,24 @@ bool spec_import_jpos(const char *text, size_t size, const char *file, struct te
     struct jpos jpos = {file, out, report};
     uint32_t before = report->count;
     char name[64];
-    struct jpos_field *root = jpos_read(text, size, file, &arena, report);
+    struct text remarks = {0};
+    struct jpos_field *root = jpos_read(text, size, file, &arena, &remarks, report);
     if (root != NULL) {
-        spec_name_of(file, name);
-        text_add(out, "dialect: ");
-        text_add_yaml(out, name);
-        text_add(out, "\n");
         const char *messages = NULL;
+        text_add(out, "%s", remarks.data != NULL ? remarks.data : "");
         if (root->form != NULL) { /* ours: the head, and behind it the rules of its messages */
             messages = strstr(root->form, "messages:\n");
-            text_free(out);
             text_add(out, "%.*s", messages != NULL ? (int)(messages - root->form) : 65535,
                      root->form);
         } else {
+            spec_name_of(file, name);
+            text_add(out, "dialect: ");
+            text_add_yaml(out, name);
+            text_add(out, "\n");
             add_head(&jpos, root);
         }
         text_add(out, "fields:\n");
-        const struct jpos_field *map = child(root, root->bitmap_field);
+        const struct jpos_field *map = jpos_child(root, root->bitmap_field);
         uint32_t bits = map != NULL ? map->length * 8 : 0;
         bool third = root->third_bitmap == 65 || bits > 128;
         for (const struct jpos_field *field = root->first; field != NULL; field = field->next) {
@@ -273,17 +224,18 @@ bool spec_import_jpos(const char *text, size_t size, const char *file, struct te
                 continue;
             }
             if (field->id < 2 || field->id > (int32_t)ISO_FIELDS_MAX) {
-                complain(&jpos, field, "fields are numbered from 2 to 192");
+                jpos_complain(&jpos, field, "fields are numbered from 2 to 192");
             } else if ((third && (field->id == 65 || field->id == 129)) ||
                        ((uint32_t)field->id > bits && !third)) {
                 text_add(out, "  # %d cannot be announced, or announces a bitmap\n",
                          (int)field->id);
             } else {
-                add_field(&jpos, field, 2);
+                jpos_add_field(&jpos, field->id, field, 2);
             }
         }
         text_add(out, "%s", messages != NULL ? messages : "");
     }
+    text_free(&remarks);
     arena_free(arena.blocks);
     return report->count == before && spec_is_dialect(out, file, report);
 }

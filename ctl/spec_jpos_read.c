@@ -18,6 +18,7 @@ struct reading {
     const char *file;
     struct arena *arena;
     struct iso_report *report;
+    struct text *remarks;
     struct jpos_field *root;
     struct jpos_field *stack[JPOS_DEPTH_MAX + 2];
     uint32_t depth, skipped; /* elements below one that was refused */
@@ -28,6 +29,14 @@ static void complain(struct reading *reading, const char *format, const char *wh
     iso_report_add(reading->report, reading->file,
                    (uint32_t)XML_GetCurrentLineNumber(reading->parser),
                    (uint32_t)XML_GetCurrentColumnNumber(reading->parser) + 1, format, what);
+}
+
+/* What values may be is no matter of their form. */
+static void remark(struct reading *reading, const char *what, const char *class)
+{
+    text_add(reading->remarks, "# %s:%lu:%lu: left out: %s %.80s\n", reading->file,
+             (unsigned long)XML_GetCurrentLineNumber(reading->parser),
+             (unsigned long)XML_GetCurrentColumnNumber(reading->parser) + 1, what, class);
 }
 
 static const char *attribute(const XML_Char **attributes, const char *name)
@@ -106,6 +115,14 @@ static void take_packager_attributes(struct reading *reading, const XML_Char **a
     (void)take_number(reading, attributes, "thirdBitmapField", &field->third_bitmap);
     (void)take_number(reading, attributes, "headerLength", &header);
     field->header_length = header > 0 ? (uint32_t)header : 0;
+    const char *mapper = attribute(attributes, "tagMapper");
+    const char *validator = attribute(attributes, "validator");
+    field->tag_mapper = mapper != NULL ? class_name(reading->arena, mapper) : "";
+    field->swaps_tag = is_true(attributes, "swapTagAndLen");
+    (void)take_number(reading, attributes, "tagSize", &field->tag_size);
+    if (validator != NULL) {
+        remark(reading, "validator", class_name(reading->arena, validator));
+    }
 }
 
 static struct jpos_field *take_field(struct reading *reading, const XML_Char **attributes,
@@ -157,6 +174,10 @@ static void XMLCALL on_start(void *context, const XML_Char *element, const XML_C
         reading->root->column = (uint32_t)XML_GetCurrentColumnNumber(reading->parser) + 1;
         take_packager_attributes(reading, attributes, reading->root);
         reading->stack[reading->depth++] = reading->root;
+    } else if (strcmp(element, "isofieldvalidator") == 0 || strcmp(element, "isovalidator") == 0) {
+        const char *class = attribute(attributes, "class");
+        remark(reading, element, class != NULL ? class_name(reading->arena, class) : "");
+        reading->skipped = 1;
     } else if (!is_packager && strcmp(element, "isofield") != 0) {
         complain(reading, "<%s>: neither isofield nor isofieldpackager", element);
         reading->skipped = 1;
@@ -211,10 +232,13 @@ static void XMLCALL on_skipped(void *context, const XML_Char *name, int is_param
 }
 
 struct jpos_field *jpos_read(const char *text, size_t size, const char *file, struct arena *arena,
-                             struct iso_report *report)
+                             struct text *remarks, struct iso_report *report)
 {
-    struct reading reading = {
-        .parser = XML_ParserCreate(NULL), .file = file, .arena = arena, .report = report};
+    struct reading reading = {.parser = XML_ParserCreate(NULL),
+                              .file = file,
+                              .arena = arena,
+                              .report = report,
+                              .remarks = remarks};
     uint32_t before = report->count;
     must(reading.parser != NULL);
     XML_SetUserData(reading.parser, &reading);

@@ -18,10 +18,15 @@ struct jpos_field {
     bool pad, inclusive;
     bool emit_bitmap;
     int32_t bitmap_field, first_field, third_bitmap; /* -1: not given */
+    const char *tag_mapper;                          /* of a packager of tagged fields, or "" */
+    int32_t tag_size;
+    bool swaps_tag;
     uint32_t header_length;
 };
-/* NULL: the report says why. */
+/* NULL: the report says why. What is passed over without harm (validators) becomes comments in
+ * `remarks`, one a line. */
 NODISCARD struct jpos_field *jpos_read(const char *text, size_t size, const char *file,
-                                       struct arena *arena, struct iso_report *report);
+                                       struct arena *arena, struct text *remarks,
+                                       struct iso_report *report);
 
 #endif
