@@ -3,6 +3,7 @@
 #include "ctl/iso.h"
 #include "ctl/spec.h"
 #include "ctl/spec_yaml.h"
+#include "iso8583/schema.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -13,6 +14,17 @@ static int usage(const char *text)
 {
     (void)fprintf(stderr, "ringctl: %s\n", text);
     return 2;
+}
+
+/* What an importer has left out stands in comments in front of the dialect. */
+static void print_remarks(const struct text *yaml)
+{
+    for (const char *line = yaml->data; line != NULL && strncmp(line, "# ", 2) == 0;) {
+        const char *end = strchr(line, '\n');
+        int size = (int)(end != NULL ? end - line : (ptrdiff_t)strlen(line)) - 2;
+        (void)fprintf(stderr, "%.*s\n", size, line + 2);
+        line = end != NULL ? end + 1 : NULL;
+    }
 }
 
 int ctl_dialect_import(int argc, char **argv)
@@ -44,6 +56,7 @@ int ctl_dialect_import(int argc, char **argv)
     must(report != NULL);
     bool imported = kinds[kind].import(text.data, text.size, file, &yaml, report);
     if (imported) {
+        print_remarks(&yaml);
         (void)fwrite(yaml.data, 1, yaml.size, stdout);
     } else {
         ctl_report_print(report);
@@ -85,21 +98,84 @@ int ctl_dialect_export(int argc, char **argv)
     return fflush(stdout) != 0 ? 2 : !exported;
 }
 
+/* "FILE:LINE:COL" in front of a fault. */
+static bool is_same_place(const char *a, const char *b)
+{
+    const char *end = strstr(a, ": ");
+    return end != NULL && strncmp(a, b, (size_t)(end - a) + 1) == 0;
+}
+
+/* What the schema finds where the loader found nothing. False: the file cannot be read. */
+static bool hold_against_schema(const struct text *schema, const char *schema_path,
+                                const char *path, struct iso_report *report)
+{
+    struct iso_report *more = calloc(1, sizeof *more);
+    struct text text;
+    const char *why;
+    must(more != NULL);
+    if (!text_read(&text, path, SPEC_BYTES_MAX, &why)) {
+        free(more);
+        iso_report_add(report, path, 0, 0, "%s", why);
+        return false;
+    }
+    struct iso_source rules = {schema->data, schema->size, schema_path};
+    struct iso_source file = {text.data, text.size, path};
+    (void)!iso_schema_check(&rules, &file, more);
+    uint32_t before = report->count;
+    for (uint32_t i = 0; i < more->count; i++) {
+        bool is_known = report->count == ISO_REPORT_MAX;
+        for (uint32_t j = 0; j < before; j++) {
+            is_known = is_known || is_same_place(more->texts[i], report->texts[j]);
+        }
+        if (!is_known) {
+            memcpy(report->texts[report->count++], more->texts[i], sizeof more->texts[i]);
+        }
+    }
+    text_free(&text);
+    free(more);
+    return true;
+}
+
+/* What the loader says, and what the schema says that editors use. */
+static bool check_one(const char *name, const struct text *schema, const char *schema_path)
+{
+    struct iso_report *report = calloc(1, sizeof *report);
+    char path[2048];
+    must(report != NULL);
+    struct iso_dialect *dialect = ctl_dialect_read(name, report);
+    bool right = (!ctl_dialect_file(name, ".yaml", path) ||
+                  hold_against_schema(schema, schema_path, path, report)) &&
+                 dialect != NULL && report->count == 0;
+    if (right) {
+        printf("%s: well: %s\n", name, iso_dialect_name(dialect));
+    } else {
+        ctl_report_print(report);
+    }
+    iso_dialect_free(dialect);
+    free(report);
+    return right;
+}
+
 int ctl_dialect_check(int argc, char **argv)
 {
+    static const char schema_name[] = "dialect.schema.json";
+    struct text schema;
+    char path[2048];
+    const char *why;
     if (argc < 2) {
         return usage("dialect check FILE...");
     }
-    int bad = 0;
-    for (int i = 1; i < argc; i++) {
-        struct iso_dialect *dialect = ctl_dialect_load(argv[i]);
-        if (dialect != NULL) {
-            printf("%s: well: %s\n", argv[i], iso_dialect_name(dialect));
-        }
-        bad |= dialect == NULL;
-        iso_dialect_free(dialect);
+    if (!ctl_dialect_file(schema_name, "", path) ||
+        !text_read(&schema, path, SPEC_BYTES_MAX, &why)) {
+        (void)fprintf(stderr, "ringctl: no %s in %s\n", schema_name, ctl_dialect_directories());
+        return 2;
     }
-    return bad;
+    bool right = true;
+    for (int i = 1; i < argc; i++) {
+        right = check_one(argv[i], &schema, path) && right;
+    }
+    text_free(&schema);
+    return !right;
 }
 
 int ctl_dialect_show(int argc, char **argv)

@@ -34,6 +34,7 @@ struct trial {
 };
 struct pending {
     char key[64], place[192];
+    const struct capture_stream *stream;
     bool answered;
 };
 struct doctor {
@@ -202,10 +203,12 @@ static uint32_t likeness(const char *a, const char *b)
     return same;
 }
 
-static void take_request(struct doctor *doctor, const char *key, const char *place, bool repeat)
+/* What is forwarded has the same key on another link; on one it may stand once. */
+static void take_request(struct doctor *doctor, const struct capture_stream *stream,
+                         const char *key, const char *place, bool repeat)
 {
     for (uint32_t i = 0; i < doctor->pending_count; i++) {
-        if (strcmp(doctor->pending[i].key, key) == 0) {
+        if (doctor->pending[i].stream == stream && strcmp(doctor->pending[i].key, key) == 0) {
             if (!repeat) {
                 tell(doctor, "a request's key comes twice", place, key);
             }
@@ -216,23 +219,32 @@ static void take_request(struct doctor *doctor, const char *key, const char *pla
         struct pending *pending = &doctor->pending[doctor->pending_count++];
         (void)snprintf(pending->key, sizeof pending->key, "%s", key);
         (void)snprintf(pending->place, sizeof pending->place, "%s", place);
+        pending->stream = stream;
     }
 }
 
+/* It belongs to the request that waits with its key, else to one that has been answered. */
 static void take_response(struct doctor *doctor, const char *key, const char *place)
 {
     const struct pending *nearest = NULL;
+    bool is_known = false;
     uint32_t best = 0;
     for (uint32_t i = 0; i < doctor->pending_count; i++) {
         struct pending *pending = &doctor->pending[i];
         if (strcmp(pending->key, key) == 0) {
-            pending->answered = true;
-            return;
+            is_known = true;
+            if (!pending->answered) {
+                pending->answered = true;
+                return;
+            }
         }
         if (likeness(pending->key, key) > best && !pending->answered) {
             best = likeness(pending->key, key);
             nearest = pending;
         }
+    }
+    if (is_known) {
+        return;
     }
     char detail[192];
     (void)snprintf(detail, sizeof detail, "key %s; nearest pending %s", key,
@@ -264,7 +276,7 @@ static void read_stream(struct doctor *doctor, const struct trial *trial,
         }
         key_of(trial->dialect, &doctor->msg, key);
         if (requests && iso_mti_is_request(doctor->msg.mti)) {
-            take_request(doctor, key, place, iso_mti_is_repeat(doctor->msg.mti));
+            take_request(doctor, stream, key, place, iso_mti_is_repeat(doctor->msg.mti));
         } else if (!requests && iso_mti_is_response(doctor->msg.mti)) {
             take_response(doctor, key, place);
         }

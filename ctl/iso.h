@@ -17,7 +17,10 @@ struct ctl_iso_options {
 NODISCARD bool ctl_iso_options(int argc, char **argv, struct ctl_iso_options *options);
 /* Directories that dialects are looked up in: conf/dialects, and the one beside the program. */
 const char *ctl_dialect_directories(void);
-/* A dialect by name or file; NULL: its faults stand on standard error. */
+/* The first DIR/NAME SUFFIX of them, or the file NAME itself; false: there is none. */
+NODISCARD bool ctl_dialect_file(const char *name, const char *suffix, char out[2048]);
+/* A dialect by name or file; NULL: its faults stand in the report, or on standard error. */
+NODISCARD struct iso_dialect *ctl_dialect_read(const char *name, struct iso_report *report);
 NODISCARD struct iso_dialect *ctl_dialect_load(const char *name);
 /* Every dialect of the first directory that has any; returns how many. The caller frees them. */
 uint32_t ctl_dialects_load(struct iso_dialect **out, uint32_t out_max);

@@ -47,6 +47,16 @@ static void add_value(struct table *table, const char *path, const struct iso_no
     add_row(table, path, name, form, is_whole ? readable ? table->room : "(unreadable)" : "");
 }
 
+/* A lazy field may hold what cannot be walked: it is then shown as one value. */
+static bool can_be_walked(struct iso_cursor cursor)
+{
+    struct iso_item item;
+    enum iso_walk walk;
+    while ((walk = iso_cursor_next(&cursor, &item, NULL)) == ISO_WALK_ITEM) {
+    }
+    return walk == ISO_WALK_END;
+}
+
 static void add_parts(struct table *table, struct iso_cursor *cursor, const char *path,
                       uint32_t depth)
 {
@@ -60,8 +70,8 @@ static void add_parts(struct table *table, struct iso_cursor *cursor, const char
             add_row(table, inner_path, "padding", "", "");
             continue;
         }
-        bool composite =
-            item.is_composite && depth < ISO_DEPTH_MAX && iso_cursor_enter(cursor, &item, &inner);
+        bool composite = item.is_composite && depth < ISO_DEPTH_MAX &&
+                         iso_cursor_enter(cursor, &item, &inner) && can_be_walked(inner);
         add_value(table, inner_path, item.node, within, item.number, iso_item_value(cursor, &item),
                   item.at.count, !composite);
         if (composite) {
@@ -89,7 +99,7 @@ static json_t *rows_of(const struct iso_dialect *dialect, const struct iso_msg *
     for (uint32_t de = iso_msg_next(msg, 0); de != 0; de = iso_msg_next(msg, de)) {
         struct iso_cursor cursor;
         const struct iso_node *node = iso_dialect_field(dialect, de);
-        bool composite = iso_cursor_open(dialect, msg, de, &cursor);
+        bool composite = iso_cursor_open(dialect, msg, de, &cursor) && can_be_walked(cursor);
         (void)snprintf(number, sizeof number, "%u", de);
         add_value(&table, number, node, NULL, 0, iso_msg_field(msg, de), msg->fields[de].count,
                   !composite);
@@ -154,12 +164,36 @@ static void print_fault(const struct iso_fault *fault)
     }
 }
 
+/* What validation says of a message that was read well. */
+static void print_findings(const struct iso_dialect *dialect, const struct iso_msg *msg)
+{
+    struct iso_findings *findings = calloc(1, sizeof *findings);
+    must(findings != NULL);
+    (void)!iso_validate(dialect, msg, NULL, findings);
+    for (uint32_t i = 0; i < findings->count; i++) {
+        const struct iso_fault *fault = &findings->faults[i];
+        if (ctl_globals.json) {
+            json_t *row =
+                json_pack("{s:{s:s,s:s,s:i,s:s}}", "finding", "code", iso_err_name(fault->code),
+                          "field", fault->path, "offset", (int)fault->offset, "text", fault->text);
+            char *text = json_dumps(row, JSON_COMPACT);
+            printf("%s\n", text != NULL ? text : "{}");
+            free(text);
+            json_decref(row);
+        } else {
+            printf("%s%s: %s (%s)\n", i == 0 ? "\n" : "", fault->path, fault->text,
+                   iso_err_name(fault->code));
+        }
+    }
+    free(findings);
+}
+
 int ctl_iso_describe(int argc, char **argv)
 {
     struct ctl_iso_options options;
     struct iso_fault fault;
     uint8_t *bytes;
-    if (!ctl_iso_options(argc, argv, &options) || options.dialect == NULL ||
+    if (!ctl_iso_options(argc, argv, &options) || options.dialect == NULL || options.reveal ||
         options.rest_count > 1) {
         (void)fprintf(stderr, "ringctl: iso describe --dialect NAME|FILE [HEX | -]\n");
         return 2;
@@ -172,12 +206,14 @@ int ctl_iso_describe(int argc, char **argv)
     struct iso_msg *msg = read_message(dialect, line, options.frame, &bytes, &fault);
     int exit_code = 1;
     if (msg != NULL) {
-        json_t *rows = rows_of(dialect, msg, options.reveal);
+        json_t *rows = rows_of(dialect, msg, false);
         ctl_print_rows(rows);
         exit_code = !msg->complete;
-        if (!msg->complete && !ctl_globals.json) {
+        if (msg->complete) {
+            print_findings(dialect, msg);
+        } else if (!ctl_globals.json) {
             print_fault(&fault);
-        } else if (!msg->complete) {
+        } else {
             json_t *error = iso_json_fault(&fault, NULL);
             char *text = json_dumps(error, JSON_COMPACT);
             printf("%s\n", text);
@@ -195,12 +231,27 @@ int ctl_iso_describe(int argc, char **argv)
 
 /* --- diff --- */
 
-static const json_t *row_of(const json_t *rows, const char *field)
+static const char *field_of(const json_t *rows, size_t index)
+{
+    return json_string_value(json_object_get(json_array_get(rows, index), "field"));
+}
+
+/* A tag may repeat: which of its rows is this one? */
+static uint32_t turn_of(const json_t *rows, size_t index)
+{
+    uint32_t turn = 0;
+    for (size_t i = 0; i < index; i++) {
+        turn += strcmp(field_of(rows, i), field_of(rows, index)) == 0;
+    }
+    return turn;
+}
+
+/* The row of this field, or of its second, third … turn. */
+static const json_t *row_of(const json_t *rows, const char *field, uint32_t turn)
 {
     for (size_t i = 0; i < json_array_size(rows); i++) {
-        const json_t *row = json_array_get(rows, i);
-        if (strcmp(json_string_value(json_object_get(row, "field")), field) == 0) {
-            return row;
+        if (strcmp(field_of(rows, i), field) == 0 && turn-- == 0) {
+            return json_array_get(rows, i);
         }
     }
     return NULL;
@@ -220,15 +271,17 @@ static json_t *differences(json_t *const full[2], json_t *const shown[2])
         for (size_t i = 0; i < json_array_size(full[side]); i++) {
             const json_t *row = json_array_get(full[side], i);
             const char *field = cell(row, "field");
-            const json_t *other = row_of(full[1 - side], field);
+            uint32_t turn = turn_of(full[side], i);
+            const json_t *other = row_of(full[1 - side], field, turn);
             bool same = other != NULL && strcmp(cell(row, "value"), cell(other, "value")) == 0;
             if (same || (side == 1 && other != NULL)) {
                 continue;
             }
-            (void)json_array_append_new(out, json_pack("{s:s,s:s,s:s,s:s}", "field", field, "a",
-                                                       cell(row_of(shown[0], field), "value"), "b",
-                                                       cell(row_of(shown[1], field), "value"),
-                                                       "name", cell(row, "name")));
+            (void)json_array_append_new(out,
+                                        json_pack("{s:s,s:s,s:s,s:s}", "field", field, "a",
+                                                  cell(row_of(shown[0], field, turn), "value"), "b",
+                                                  cell(row_of(shown[1], field, turn), "value"),
+                                                  "name", cell(row, "name")));
         }
     }
     return out;
@@ -237,7 +290,7 @@ static json_t *differences(json_t *const full[2], json_t *const shown[2])
 int ctl_iso_diff(int argc, char **argv)
 {
     struct ctl_iso_options options;
-    if (!ctl_iso_options(argc, argv, &options) || options.dialect == NULL ||
+    if (!ctl_iso_options(argc, argv, &options) || options.dialect == NULL || options.reveal ||
         options.rest_count != 2) {
         (void)fprintf(stderr, "ringctl: iso diff --dialect NAME|FILE HEX HEX\n");
         return 2;
@@ -255,7 +308,7 @@ int ctl_iso_diff(int argc, char **argv)
         struct iso_msg *msg = read_message(dialect, line, options.frame, &bytes, &fault);
         if (msg != NULL) {
             full[i] = rows_of(dialect, msg, true);
-            shown[i] = rows_of(dialect, msg, options.reveal);
+            shown[i] = rows_of(dialect, msg, false);
             if (!msg->complete) {
                 (void)fprintf(stderr, "message %c stops at %s, byte %u: %s\n", "AB"[i], fault.path,
                               fault.offset, fault.text);

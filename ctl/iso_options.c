@@ -112,15 +112,41 @@ void ctl_report_print(const struct iso_report *report)
     }
 }
 
+static bool is_file(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISDIR(status.st_mode);
+}
+
+bool ctl_dialect_file(const char *name, const char *suffix, char out[2048])
+{
+    int size = snprintf(out, 2048, "%s", name);
+    if (size > 0 && size < 2048 && is_file(out)) {
+        return true;
+    }
+    for (const char *from = ctl_dialect_directories(); *from != 0;) {
+        size_t length = strcspn(from, ":");
+        (void)snprintf(out, 2048, "%.*s/%s%s", (int)length, from, name, suffix);
+        if (is_file(out)) {
+            return true;
+        }
+        from += length + (from[length] == ':');
+    }
+    return false;
+}
+
+struct iso_dialect *ctl_dialect_read(const char *name, struct iso_report *report)
+{
+    const char *directories = ctl_dialect_directories();
+    return is_file(name) ? iso_dialect_load(name, directories, report)
+                         : iso_dialect_by_name(name, directories, report);
+}
+
 struct iso_dialect *ctl_dialect_load(const char *name)
 {
     struct iso_report *report = calloc(1, sizeof *report);
-    struct stat status;
     must(report != NULL);
-    const char *directories = ctl_dialect_directories();
-    bool is_file = stat(name, &status) == 0 && !S_ISDIR(status.st_mode);
-    struct iso_dialect *dialect = is_file ? iso_dialect_load(name, directories, report)
-                                          : iso_dialect_by_name(name, directories, report);
+    struct iso_dialect *dialect = ctl_dialect_read(name, report);
     if (dialect == NULL) {
         ctl_report_print(report);
     }

@@ -76,6 +76,45 @@ Test(export, written_out_it_is_the_same)
     }
 }
 
+/* What no shipped dialect has, or not in every place. */
+Test(export, all_sub_structure)
+{
+    static const char text[] =
+        "dialect: t\nbitmap: {tertiary: none}\nfields:\n"
+        "  3: {form: n 7, encoding: packed, of: positional, parts: {a: n 3, b: {form: n 4, of: "
+        "positional, parts: {x: n 1, y: n 3}}}}\n"
+        "  4: {form: VAR n ..6, encoding: packed, length: binary 1 bytes, filler: right F, of: "
+        "positional, mandatory: 1, parts: {1: n 1, 2: n 3}}\n"
+        "  6: {form: VAR b ..99, length: ascii 2, of: bitmap, map: binary 2, chained: true, parts: "
+        "{2: n 3}, rest: {name: R, form: REST b ..90, of: ber}}\n"
+        "  7: {form: VAR b ..99, length: ascii 2, of: separated, separator: '|', parts: {1: VAR an "
+        "..9}}\n"
+        "  8: {form: VAR b ..99, length: ascii 2, of: tlv, tags: ascii 2 an, tag_lengths: ascii 2, "
+        "lead: [{key: L, form: an 1}], unknown: refuse, repeat: refuse, parts: {'A1': VAR n "
+        "..9}}\n";
+    struct iso_report report = {0};
+    struct text yaml = {0}, there = {0}, back = {0};
+    struct iso_dialect *dialect =
+        iso_dialect_load_text(text, strlen(text), "t.yaml", NULL, &report);
+    cr_assert_not_null(dialect, "%s", report.texts[0]);
+    spec_yaml(dialect, &yaml);
+    expect_same(dialect, &yaml);
+    cr_expect_not_null(strstr(yaml.data, ", rest: {name: \"R\", form: "), "%s", yaml.data);
+    cr_assert(spec_export_jpos(dialect, &there, &report), "%s", report.texts[0]);
+    cr_assert(spec_import_jpos(there.data, there.size, "d", &back, &report), "%s", report.texts[0]);
+    expect_same(dialect, &back);
+    text_free(&there);
+    text_free(&back);
+    there = back = (struct text){0};
+    cr_assert(spec_export_moov(dialect, &there, &report), "%s", report.texts[0]);
+    cr_assert(spec_import_moov(there.data, there.size, "d", &back, &report), "%s", report.texts[0]);
+    expect_same(dialect, &back);
+    text_free(&there);
+    text_free(&back);
+    text_free(&yaml);
+    iso_dialect_free(dialect);
+}
+
 /* One segment of three bytes, sent twice, in a raw IP capture; then cut at every byte. */
 Test(capture, a_segment_is_taken_once_and_cuts_are_harmless)
 {
