@@ -4,6 +4,7 @@
  * says any thread may ask. */
 #include "ledger/shard.h"
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "ledger/recover.h"
 #include <stdarg.h>
@@ -152,8 +153,9 @@ static bool check(const struct ledger_options *options, char *text, size_t text_
 
 /* ---- the data directory's hash key ----------------------------------------------------------- */
 
-/* Replay keys are hashes under this key: it lives as long as the journal does. */
-static bool load_hash_key(struct ledger *ledger, struct disk *disk, bool *is_new, char *text,
+/* Replay keys are hashes under this key: it lives as long as the journal does, and is made only
+ * when nothing of a ledger is there. */
+static bool load_hash_key(struct ledger *ledger, struct disk *disk, bool is_new, char *text,
                           size_t text_size)
 {
     uint8_t bytes[32];
@@ -161,13 +163,17 @@ static bool load_hash_key(struct ledger *ledger, struct disk *disk, bool *is_new
     enum io_err err = disk->ops->load(disk, HASH_KEY_FILE, bytes, &size, 0);
     if (err == IO_OK && size == sizeof ledger->hash_key) {
         memcpy(ledger->hash_key, bytes, sizeof ledger->hash_key);
-        *is_new = false;
         return true;
     }
     if (err == IO_OK && size != 0) {
         return refuse(text, text_size, "%s: %u bytes, not 16", HASH_KEY_FILE, size);
     }
-    *is_new = true;
+    if (!is_new) {
+        return refuse(text, text_size,
+                      "%s is missing or empty, but a ledger made under it is here: put it back, "
+                      "every backup has it",
+                      HASH_KEY_FILE);
+    }
     uint64_t offset;
     if (getrandom(ledger->hash_key, sizeof ledger->hash_key, 0) !=
         (ssize_t)sizeof ledger->hash_key) {
@@ -200,18 +206,13 @@ static void make_ports(struct ledger *ledger)
     ledger->waiting = take_ring(waiting_capacity(options), "ledger verdicts waiting");
 }
 
-static bool recover(struct ledger *ledger, const struct ledger_stores *stores, bool is_new_key,
-                    char *text, size_t text_size)
+static bool recover(struct ledger *ledger, const struct ledger_stores *stores, char *text,
+                    size_t text_size)
 {
     struct ledger_recovered recovered;
     if (!ledger_recover(ledger->state, ledger->journal, ledger->followers, stores->state,
                         &ledger->clock, &recovered, text, text_size)) {
         return false;
-    }
-    if (is_new_key && recovered.journal.batch != 0) {
-        return refuse(text, text_size,
-                      "%s is missing, but the journal holds %llu batches made under it",
-                      HASH_KEY_FILE, (unsigned long long)recovered.journal.batch);
     }
     ledger->batch_last = ledger->batch_known = journal_durable_batch(ledger->journal);
     atomic_store(&ledger->board->durable_batch, ledger->batch_known);
@@ -234,16 +235,21 @@ static bool open_parts(struct ledger *ledger, const struct ledger_stores *stores
         .ref = stores->ref,
         .board = ledger->board,
     };
-    bool is_new_key;
-    if (!load_hash_key(ledger, stores->disk, &is_new_key, text, text_size)) {
+    bool is_new;
+    if (!ledger_recover_check(stores->disk, stores->state, stores->ref, &is_new, text, text_size) ||
+        !load_hash_key(ledger, stores->disk, is_new, text, text_size)) {
         return false;
     }
     ledger->journal = journal_open(&journal_options, stores->disk, text, text_size);
     if (ledger->journal == NULL) {
         return false;
     }
+    if (!journal_is_direct(ledger->journal)) {
+        log_event(LOG_WARN, "journal.not_direct",
+                  log_text("why", "O_DIRECT is refused here: O_DSYNC alone, by way of the cache"));
+    }
     ledger->followers = followers_open(&followers_options, ledger->journal, text, text_size);
-    return ledger->followers != NULL && recover(ledger, stores, is_new_key, text, text_size);
+    return ledger->followers != NULL && recover(ledger, stores, text, text_size);
 }
 
 struct ledger *ledger_open(const struct ledger_options *options, const struct ledger_stores *stores,

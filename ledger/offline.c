@@ -49,7 +49,9 @@ static bool load(struct ledger_state *state, struct journal *journal, struct dis
                  size_t text_size)
 {
     struct archive_end end;
-    if (!archive_find_end(disk, &end, text, text_size)) {
+    bool is_new;
+    if (!ledger_recover_check(disk, store, NULL, &is_new, text, text_size) ||
+        !archive_find_end(disk, &end, text, text_size)) {
         return false;
     }
     char told[ARCHIVE_TELL_BYTES];

@@ -1,6 +1,7 @@
 /* recover.h - from what is on disk to a shard that may serve: checkpoint, journal, open intents.
  *
- * Order: journal_open() → followers_open() → ledger_recover(). It loads the rows of the checkpoint,
+ * Order: ledger_recover_check() → journal_open() → followers_open() → ledger_recover(). The first
+ * looks whether what lies there belongs together. The last loads the rows of the checkpoint,
  * applies every later record of the journal, starts a new epoch, makes open intents unknown with
  * their resolutions queued, all durable before it returns; and lets the followers catch up when the
  * journal has too little room left. Runs before the threads. */
@@ -18,6 +19,13 @@ struct ledger_recovered {
     uint64_t records_count; /* applied behind the checkpoint */
     uint64_t intents_count; /* records that made open intents unknown */
 };
+/* Before anything is made or written: can databases and archive be brought up to date from the
+ * journal, and is the journal there that they came from? False: `text` says which one was removed,
+ * emptied or replaced, and what to do. *is_new: nothing of a ledger is here yet. Tools have no ref
+ * (NULL). */
+NODISCARD bool ledger_recover_check(struct disk *disk, struct state_store *state,
+                                    struct ledger_ref *ref, bool *is_new, char *text,
+                                    size_t text_size);
 /* The first half, which writes nothing: the state as of the journal's end. For tools too. */
 NODISCARD bool ledger_recover_rows(struct ledger_state *state, struct journal *journal,
                                    const struct journal_cursor *cursors, uint32_t cursors_count,

@@ -364,3 +364,99 @@ Test(offline, an_empty_directory_says_so)
     expect_damage(&home, "there is no journal here");
     home_end(&home);
 }
+
+/* ---- put together by somebody ------------------------------------------------------------------
+ */
+
+/* Twice: a refusal leaves nothing behind that the next start would take for its own. */
+static void refuses_to_open(struct home *home, const char *part)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        cr_assert_not(home_open(home), "wanted \"%s\"", part);
+        cr_assert_not_null(strstr(home->text, part), "\"%s\" does not say \"%s\"", home->text,
+                           part);
+        home_close(home);
+    }
+}
+
+static void lived(struct home *home)
+{
+    home_make(home);
+    cr_assert(home_open(home), "%s", home->text);
+    live(home);
+    home_close(home);
+}
+
+Test(offline, a_database_that_was_removed_ends_the_start)
+{
+    struct home home;
+    lived(&home);
+    cr_assert_eq(unlink(home.state_path), 0);
+    refuses_to_open(&home, "but state.mdb ends with batch 0");
+    expect_damage(&home, "but state.mdb ends with batch 0");
+    home_end(&home);
+    lived(&home);
+    cr_assert_eq(truncate(home.ref_path, 0), 0);
+    refuses_to_open(&home, "but ref.mdb ends with batch 0");
+    home_end(&home);
+}
+
+Test(offline, a_hash_key_that_was_removed_ends_the_start)
+{
+    struct home home;
+    lived(&home);
+    cr_assert_eq(home.disk->ops->remove(home.disk, "hash-key"), IO_OK);
+    refuses_to_open(&home, "hash-key is missing or empty");
+    home_end(&home);
+}
+
+Test(offline, a_journal_that_was_removed_ends_the_start)
+{
+    struct home home;
+    char name[32];
+    lived(&home);
+    for (uint32_t i = 0; i < home.options.segments_count; i++) {
+        (void)snprintf(name, sizeof name, "journal-%03u.seg", i);
+        cr_assert_eq(home.disk->ops->remove(home.disk, name), IO_OK);
+    }
+    refuses_to_open(&home, "the journal is empty, but state.mdb ends with batch");
+    home_end(&home);
+}
+
+/* Same batches, another number of records: nothing but the mark can tell. */
+Test(offline, a_checkpoint_of_another_ledger_ends_the_start)
+{
+    struct home home, other;
+    home_make(&home);
+    home_make(&other);
+    cr_assert(home_open(&home) && home_open(&other));
+    account(&home, "house", true);
+    account(&other, "house", true);
+    account(&other, "k1", false);
+    for (uint32_t i = 0; i < 5; i++) {
+        account(&home, (const char[]){'a', (char)('0' + (int)i), '\0'}, false);
+        for (uint32_t k = 0; k < 100; k++) { /* frames without records: it seals */
+            turn(&other);
+        }
+        account(&other, (const char[]){'b', (char)('0' + (int)i), '\0'}, false);
+    }
+    follow(&home);
+    home.clock.now_ns += FOLLOWER_STATE_EVERY_NS;
+    follow(&home);
+    cr_assert_gt(home.state->ops->mark(home.state).seen, 0);
+    home_close(&other);
+    home_close(&home);
+    (void)rename(home.state_path, other.state_path);
+    refuses_to_open(&other, "state.mdb and the journal are not of one ledger");
+    home_end(&home);
+    home_end(&other);
+}
+
+Test(offline, limits_that_are_too_small_say_so)
+{
+    struct home home;
+    lived(&home);
+    home.options.limits.accounts_max = 16;
+    refuses_to_open(&home, "does not fit the configured tables");
+    home_end(&home);
+}
