@@ -197,6 +197,19 @@ static bool hand_over(struct worker *worker, char *text, size_t text_size)
     return unwrapped;
 }
 
+/* Clear PINs must not reach the swap: with lock_memory there is no work without. */
+static bool lock_memory(struct worker *worker, char *text, size_t text_size)
+{
+    bool locked = hsm_harden_lock();
+    atomic_store(&worker->line->memory_locked, locked);
+    if (!locked && worker->area->lock_memory != 0) {
+        (void)snprintf(text, text_size,
+                       "hsmd cannot lock its memory; raise the memlock limit (ulimit -l)");
+        return false;
+    }
+    return true;
+}
+
 static void open_token(struct worker *worker, int64_t now_ns)
 {
     const struct hsm_module_place place = {
@@ -207,13 +220,13 @@ static void open_token(struct worker *worker, int64_t now_ns)
     char text[HSM_TEXT_BYTES] = "";
     enum hsm_keyring_err err = hsm_keyring_open(&worker->keyring, &place, worker->boot->pin,
                                                 worker->boot->pin_size, text, sizeof text);
-    if (err == HSM_KEYRING_OK && !hand_over(worker, text, sizeof text)) {
+    if (err == HSM_KEYRING_OK &&
+        !(lock_memory(worker, text, sizeof text) && hand_over(worker, text, sizeof text))) {
         err = HSM_KEYRING_REFUSED;
     }
     now_ns = boot_ns() > now_ns ? boot_ns() : now_ns;
     switch (err) {
     case HSM_KEYRING_OK:
-        atomic_store(&worker->line->memory_locked, hsm_harden_lock());
         hsm_harden_hide();
         worker->retry_ns = RETRY_FIRST_NS;
         note_beat(worker, now_ns);

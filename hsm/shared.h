@@ -84,7 +84,7 @@ struct hsm_area {
     uint32_t magic, bytes;
     uint32_t clients_count, instances_count;
     uint32_t keys_count, spin_us;
-    uint32_t refuse_test_keys;
+    uint32_t refuse_test_keys, lock_memory;
     char module[HSM_PATH_BYTES];
     char directory[HSM_PATH_BYTES]; /* of the token */
     char label[HSM_LABEL_BYTES];    /* of the token */

@@ -135,6 +135,7 @@ static bool fill_head(struct hsm_area *area, const struct hsm_options *options, 
     area->keys_count = options->keys_count;
     area->spin_us = options->spin_us;
     area->refuse_test_keys = options->refuse_test_keys;
+    area->lock_memory = options->lock_memory;
     memcpy(area->keys, options->keys, options->keys_count * sizeof area->keys[0]);
     int module = snprintf(area->module, sizeof area->module, "%s",
                           options->module != NULL ? options->module : "");

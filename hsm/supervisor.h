@@ -33,6 +33,7 @@ struct hsm_options {
     uint32_t clients_count;   /* agents that get a client */
     uint32_t spin_us;         /* how long hsmd looks before it sleeps; only with a core to itself */
     bool refuse_test_keys;    /* production: a key of test_keys.def is an error of the start */
+    bool lock_memory;         /* production: hsmd that may not lock its memory is one too */
     int64_t start_timeout_ns; /* 0 = 10 s */
 };
 

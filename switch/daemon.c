@@ -6,6 +6,7 @@
 #include "switch/daemon.h"
 
 #include "base/log.h"
+#include "hsm/secret_heap.h"
 #include "switch/control.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -127,8 +128,7 @@ static void take_signals(struct daemon *daemon)
 {
     sigset_t set;
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ,
-                 SIG_IGN); /* a limit of file sizes is an error of the write, not a death */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit of file sizes is an error of the write */
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGTERM);
@@ -153,6 +153,7 @@ static bool start_hsm(struct daemon *daemon, char *text, size_t text_size)
         .instances_count = conf->hsm_instances,
         .clients_count = daemon->workers_count + 1,
         .refuse_test_keys = conf->mode == CONF_MODE_PRODUCTION,
+        .lock_memory = conf->mode == CONF_MODE_PRODUCTION,
     };
     daemon->hsm = hsm_supervisor_start(&options, text, text_size);
     if (daemon->hsm == NULL) {
@@ -288,7 +289,15 @@ static bool check_memory(struct daemon *daemon, char *text, size_t text_size)
 {
     mem_each(print_region, NULL);
     log_event(LOG_INFO, "memory.taken", log_number("bytes", (int64_t)mem_taken_bytes()));
-    if (daemon->conf->mode == CONF_MODE_PRODUCTION && !mem_lock_all()) {
+    bool is_production = daemon->conf->mode == CONF_MODE_PRODUCTION;
+    if (!hsm_secret_heap_works()) {
+        static const char cure[] = "libcrypto was in use too early: start without LD_PRELOAD";
+        if (is_production) {
+            return refuse(text, text_size, "keys cannot be locked in memory", cure);
+        }
+        log_event(LOG_WARN, "memory.keys_not_locked", log_text("cure", cure));
+    }
+    if (is_production && !mem_lock_all()) {
         return refuse(text, text_size, "memory",
                       "cannot be locked; raise the memlock limit (ulimit -l)");
     }

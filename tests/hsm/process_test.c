@@ -433,6 +433,15 @@ Test(refused_start, keys_that_are_missing_or_others)
     assert_refused(&options, "data-keys");
 }
 
+#ifdef RS_ASAN /* where nothing can be locked */
+Test(refused_start, memory_that_may_not_be_locked)
+{
+    struct hsm_options options = options_of_test();
+    options.lock_memory = true;
+    assert_refused(&options, "hsmd cannot lock its memory; raise the memlock limit");
+}
+#endif
+
 Test(refused_start, hsmd_alone_says_who_starts_it)
 {
     char name[] = "hsmd";

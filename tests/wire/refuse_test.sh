@@ -1,12 +1,20 @@
 #!/bin/sh
-# refuse_test.sh - a start that cannot be: one clear sentence that says where, a non-zero exit, nothing
-# half started. Each row: what it is, a pattern of the sentence, how it is made.
+# refuse_test.sh - a start that cannot be: one clear sentence that says where, exit 2, nothing half
+# started. Each row: what it is, a pattern of the sentence, how it is made. What the kernel refuses
+# is made with wire_deny; locked memory wants the release build, sanitizers know none.
 set -u
 ROOT=${RS_ROOT:?run ./dev test wire}
 BUILD=${RS_BUILD_DIR:?run ./dev test wire}
+RELEASE=$ROOT/build/release
+DENY=$BUILD/tests/wire/wire_deny
+EARLY=$BUILD/tests/wire/libwire_early_crypto.so
 DIR=$(mktemp -d "${TMPDIR:-/tmp}/ringswitch-refuse-XXXXXX")
-passed=0 failed=0
-trap 'umount "$DIR/small" 2>/dev/null; rm -rf "$DIR"' EXIT
+passed=0 failed=0 daemon=
+bin=$BUILD # whose programs
+under=     # what they are started by
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
+    umount "$DIR/small" 2>/dev/null
+    rm -rf "$DIR"' EXIT
 ulimit -c 0
 
 ok()
@@ -31,23 +39,67 @@ configuration()
     chmod -R u+w "$DIR/$1"
 }
 
-# run NAME [ARGUMENT...]: the daemon with that copy; its words in $DIR/NAME/out, its status in $status.
-run()
+# command NAME [ARGUMENT...]: the daemon with that copy, instead of this shell.
+command_of()
 {
     name=$1
     shift
-    timeout 60 "$BUILD/ringswitch" -c "$DIR/$name/conf/ringswitch.yaml" \
+    # shellcheck disable=SC2086
+    exec $under "$bin/ringswitch" -c "$DIR/$name/conf/ringswitch.yaml" \
         --set data="$DIR/$name/data" --set listeners.ascii.address=127.0.0.1:$PORT \
         --set listeners.hex.address=127.0.0.1:$((PORT + 1)) \
         --set http.address=127.0.0.1:$((PORT + 2)) \
-        --set limits.txns=64Ki --set limits.replays=64Ki "$@" >"$DIR/$name/out" 2>&1
+        --set limits.txns=64Ki --set limits.replays=64Ki "$@"
+}
+
+# run NAME [ARGUMENT...]: its words in $DIR/NAME/out, its status in $status. It is one that ends.
+run()
+{
+    (command_of "$@") >"$DIR/$1/out" 2>&1 &
+    daemon=$!
+    ended_within 60
+}
+
+# ended_within SECONDS: waits for the daemon; one that goes on is killed, and $status is 137.
+ended_within()
+{
+    tries=$(($1 * 20))
+    while kill -0 "$daemon" 2>/dev/null && [ "$tries" -gt 0 ]; do
+        tries=$((tries - 1))
+        sleep 0.05
+    done
+    kill -KILL "$daemon" 2>/dev/null
+    wait "$daemon" 2>/dev/null
     status=$?
+    daemon=
+}
+
+# up NAME [ARGUMENT...]: the daemon in the background, serving. stop: drains it, judges its end.
+up()
+{
+    (command_of "$@") >"$DIR/$1/out" 2>&1 &
+    daemon=$!
+    tries=0
+    until "$bin/ringctl" --dir "$DIR/$1/data" status >"$DIR/$1/status" 2>&1; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 200 ] || ! kill -0 "$daemon" 2>/dev/null; then
+            bad "$1: the daemon does not start: $(tail -n 3 "$DIR/$1/out")"
+            return 1
+        fi
+        sleep 0.1
+    done
+}
+stop()
+{
+    kill -TERM "$daemon" 2>/dev/null
+    ended_within 20
+    if [ "$status" = 0 ]; then ok; else bad "$1: SIGTERM: exit $status"; fi
 }
 
 # refused WHAT PATTERN NAME: judges what run() left.
 refused()
 {
-    if [ "$status" = 0 ] || [ "$status" -ge 124 ]; then
+    if [ "$status" != 2 ]; then
         bad "$1: exit $status"
     elif ! grep -Eq "$2" "$DIR/$3/out"; then
         bad "$1: no line like /$2/: $(head -n 3 "$DIR/$3/out")"
@@ -65,6 +117,17 @@ refused()
     else
         ok
     fi
+}
+
+# warned WHAT EVENT NAME: it serves, and says so once.
+warned()
+{
+    rm -f "$DIR/$3/data/ringswitch.log"
+    if up "$3"; then
+        stop "$1"
+    fi
+    count=$(grep -c "\"event\":\"$2\"" "$DIR/$3/data/ringswitch.log")
+    if [ "$count" = 1 ]; then ok; else bad "$1: $count lines $2"; fi
 }
 
 # spoiled WHAT PATTERN FILE SED: a start with one file changed.
@@ -125,7 +188,11 @@ if timeout 20 "$BUILD/ringswitch" -c "$DIR/good/conf/ringswitch.yaml" --check \
 "$BUILD/ringsim" scheme --dialects "$ROOT/conf/dialects" --listen 127.0.0.1:$PORT \
     >"$DIR/scheme.log" 2>&1 &
 scheme=$!
-sleep 0.5
+tries=0
+until grep -q listening "$DIR/scheme.log" || [ "$tries" -gt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
 run good
 refused 'port in use' "127.0.0.1:$PORT.*(in use|use)" good
 kill "$scheme"
@@ -156,25 +223,7 @@ fi
 refused 'disk full' '(space|large|full)' full
 
 # Two daemons in one directory.
-run_daemon()
-{
-    "$BUILD/ringswitch" -c "$DIR/good/conf/ringswitch.yaml" --set data="$DIR/good/data" \
-        --set listeners.ascii.address=127.0.0.1:$PORT \
-        --set listeners.hex.address=127.0.0.1:$((PORT + 1)) \
-        --set http.address=127.0.0.1:$((PORT + 2)) \
-        --set limits.txns=64Ki --set limits.replays=64Ki >"$DIR/daemon.log" 2>&1 &
-    daemon=$!
-    tries=0
-    until "$BUILD/ringctl" --dir "$DIR/good/data" status >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        if [ "$tries" -gt 200 ]; then
-            bad "the daemon does not start: $(cat "$DIR/daemon.log")"
-            break
-        fi
-        sleep 0.1
-    done
-}
-run_daemon
+up good
 timeout 60 "$BUILD/ringswitch" -c "$DIR/good/conf/ringswitch.yaml" --set data="$DIR/good/data" \
     >"$DIR/token/out" 2>&1
 status=$?
@@ -196,10 +245,125 @@ if "$BUILD/ringctl" --dir "$DIR/good/data" reload >"$DIR/reload.log" 2>&1; then
 else
     bad "a good reload is refused: $(cat "$DIR/reload.log")"
 fi
-kill -TERM "$daemon"
-wait "$daemon"
-status=$?
-if [ "$status" = 0 ]; then ok; else bad "SIGTERM: exit $status"; fi
+stop 'after reloads'
+
+# ---- what the kernel refuses -------------------------------------------------------------------
+
+for error in EPERM ENOSYS; do
+    under="$DENY io_uring $error"
+    run good
+    refused "io_uring $error" 'ringswitch: io_uring is refused: .*allow' good
+done
+under="$DENY direct EINVAL"
+warned 'a directory without O_DIRECT' journal.not_direct good
+
+bin=$RELEASE
+under="$DENY mlock EPERM"
+warned 'demo, memory not locked' memory.not_locked good
+under="env LD_PRELOAD=$EARLY"
+warned 'demo, keys not in locked memory' memory.keys_not_locked good
+
+# A production of its own: other keys, made while it was still a demo; their check values left out.
+under=
+configuration production
+cat >"$DIR/production/conf/demo-keys.yaml" <<'TEXT'
+zpk-acquirer: AEF1D01FA45DE6EF0EF88C1C8531BAF7
+zpk-demo-a: CBCE73345E0E6D9408A71C2F9DBFBA64
+zpk-demo-b: 232570E9C77A6102FD7C40AEFE467FE9
+cvk-990001: 38C473FECEA770F80494837501458919
+pvk-990001: F401BF46383D19AB193B64F86D34AE68
+mac-acquirer: 454FD368DA1994D5756D2FEAB686BF85
+mac-demo-a: CBB03E37733D4AFE58E3750BBC5EABE3
+imk-ac-990001: 371A4915FB46EFE5380275FE40BFA4CD
+TEXT
+sed -i 's/, kcv: [^}]*}/}/' "$DIR/production/conf/$F"
+"$bin/ringctl" hsm init -c "$DIR/production/conf/$F" --set data="$DIR/production/data" \
+    >"$DIR/production/token.log" 2>&1 || bad "no token: $(cat "$DIR/production/token.log")"
+sed -i 's/^mode: demo/mode: production/; s/demo_keys: .*/instances: 1/' "$DIR/production/conf/$F"
+if up production; then
+    stop 'production'
+fi
+under="$DENY mlockall EPERM"
+run production
+refused 'production, hsmd not locked' 'hsmd cannot lock its memory; raise the memlock limit' production
+under="$DENY mlock EPERM"
+run production
+refused 'production, tables not locked' 'memory: cannot be locked; raise the memlock limit' production
+under="env LD_PRELOAD=$EARLY"
+run production
+refused 'production, keys not locked' 'keys cannot be locked in memory: .*LD_PRELOAD' production
+bin=$BUILD under=
+
+# ---- a directory that somebody put together ----------------------------------------------------
+
+small='--set journal.segment_bytes=1MiB --set journal.segments=3'
+# follower NAME: how far it is.
+follower()
+{
+    "$BUILD/ringctl" --dir "$DIR/lived/data" status --json 2>/dev/null |
+        sed -n "s/.*\"$1\":\([0-9][0-9]*\).*/\1/p" | head -n 1
+}
+# put_together [WHAT PATTERN]: `lived` as it was spoiled is refused, again and again.
+put_together()
+{
+    for again in '' ', again'; do
+        # shellcheck disable=SC2086
+        run mixed $small
+        refused "$1$again" "$2" mixed
+    done
+}
+mixed()
+{
+    rm -rf "$DIR/mixed"
+    cp -r "$DIR/lived" "$DIR/mixed"
+    M=$DIR/mixed/data
+}
+
+configuration lived
+cp -r "$DIR/token/fresh" "$DIR/lived/data/token"
+# shellcheck disable=SC2086
+up lived $small && stop 'a young directory'
+cp -r "$DIR/lived/data/journal" "$DIR/early"
+# shellcheck disable=SC2086
+up lived $small
+tries=0
+until [ "0$(follower state)" -gt 1000 ] && [ "0$(follower archive)" -gt 1000 ] || [ "$tries" -gt 40 ]; do
+    tries=$((tries + 1))
+    "$BUILD/ringbench" load --connect 127.0.0.1:$PORT --links 1 --depth 1 --seconds 2 \
+        --dialects "$ROOT/conf/dialects" >"$DIR/load.log" 2>&1
+    sleep 1
+done
+[ "$tries" -le 40 ] || bad "the journal does not turn: $(tail -n 2 "$DIR/load.log")"
+stop 'a directory that has lived'
+
+mixed
+# shellcheck disable=SC2086
+up mixed $small && stop 'a copy of the whole directory'
+mixed
+rm "$M/state.mdb"
+put_together 'no state.mdb' 'journal begins with batch [0-9]+, but state.mdb ends with batch 0.*ringctl ledger restore'
+mixed
+rm "$M/ref.mdb"
+put_together 'no ref.mdb' 'journal begins with batch [0-9]+, but ref.mdb ends with batch 0.*ringctl ledger restore'
+mixed
+: >"$M/state.mdb"
+put_together 'an emptied state.mdb' 'but state.mdb ends with batch 0'
+mixed
+rm -r "$M/journal/archive"
+put_together 'no archive' 'but archive ends with batch 0'
+mixed
+rm "$M"/journal/journal-*.seg
+put_together 'no segments' 'the journal is empty, but state.mdb ends with batch'
+mixed
+rm -r "$M/journal"
+put_together 'no journal' 'the journal is empty, but state.mdb ends with batch'
+mixed
+rm -r "$M/journal"
+cp -r "$DIR/early" "$M/journal"
+put_together 'an older journal' 'journal ends with batch [0-9]+, but (ref|state) has seen batch .*ringctl ledger restore'
+mixed
+rm "$M/journal/hash-key"
+put_together 'no hash-key' 'hash-key is missing or empty'
 
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
