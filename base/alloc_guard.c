@@ -1,17 +1,11 @@
 /* alloc_guard.c - malloc and its kin for the daemon: a sealed thread that allocates is counted and
- * ends the process. Linked into ringswitch only, and not under sanitizers, which bring their own.
- * free() stays free: what was allocated before the seal may be given back after it. */
+ * ends the process. Linked into ringswitch only; under sanitizers, which bring their own malloc, it
+ * is a hook of theirs. free() stays free: what was allocated before the seal may be given back. */
 #include "base/mem.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* The C library's own allocator under its reserved names. */
-void *__libc_malloc(size_t bytes);
-void *__libc_calloc(size_t count, size_t bytes);
-void *__libc_realloc(void *memory, size_t bytes);
-void *__libc_memalign(size_t alignment, size_t bytes);
 
 static void check(void)
 {
@@ -22,6 +16,37 @@ static void check(void)
         abort();
     }
 }
+
+#if defined(RS_ASAN) || defined(RS_FUZZ) || defined(__SANITIZE_THREAD__)
+
+/* sanitizer/allocator_interface.h, which gcc does not bring. */
+int __sanitizer_install_malloc_and_free_hooks(void (*taken)(const volatile void *, size_t),
+                                              void (*given_back)(const volatile void *));
+
+static void taken(const volatile void *memory, size_t bytes)
+{
+    (void)memory;
+    (void)bytes;
+    check();
+}
+
+static void given_back(const volatile void *memory)
+{
+    (void)memory;
+}
+
+__attribute__((constructor)) static void place_over_malloc(void)
+{
+    must(__sanitizer_install_malloc_and_free_hooks(taken, given_back) > 0);
+}
+
+#else
+
+/* The C library's own allocator under its reserved names. */
+void *__libc_malloc(size_t bytes);
+void *__libc_calloc(size_t count, size_t bytes);
+void *__libc_realloc(void *memory, size_t bytes);
+void *__libc_memalign(size_t alignment, size_t bytes);
 
 void *malloc(size_t bytes)
 {
@@ -60,3 +85,5 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes)
     *memory = taken;
     return 0;
 }
+
+#endif

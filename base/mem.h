@@ -2,8 +2,8 @@
  *
  * mem_take() is for the start only (aborts after mem_seal()). MEM_SECRET regions are mlock()ed and
  * MADV_DONTDUMP, and are wiped by mem_wipe_secrets() at exit. After the seal the data plane
- * allocates nothing; malloc from a data-plane thread after its mem_seal_thread() aborts (release
- * builds hook it by symbol; under ASan the check is off). */
+ * allocates nothing; malloc from a data-plane thread after its mem_seal_thread() aborts
+ * (alloc_guard.c). */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H
 
