@@ -3,7 +3,8 @@
  * DESIGN  Walks the tree it is given, reads every text file once and holds it against the tables
  * below: which folder may include which, how long files, functions and lines may be, which
  * functions are forbidden, and that no text names a machine's own paths or leaves work undone.
- * Comments and literals are blanked before code is searched, so that they may speak freely.
+ * Comments and literals are blanked before code is searched, so that they may speak freely. Events
+ * and metrics of the daemon are gathered on the way and compared with docs/operations.md.
  *
  * OUTPUT  FILE:LINE:1: text for each fault, then `N passed, N failed` (files); exit 1 on a fault.
  */
@@ -20,9 +21,12 @@
 #define TEST_LINES_MAX     1000u /* tables of cases grow long without growing hard */
 #define FUNCTION_LINES_MAX 80u
 #define FILE_BYTES_MAX     (4u << 20)
+#define NAMES_MAX          256u
+#define NAME_BYTES         64u
 
 /* Who may include whom: base <- conf, iso8583 <- hsm, rules, ledger <- adapters <- switch. The
  * folders after switch stand outside; nobody includes them. */
+#define DAEMON_FOLDERS 8u /* of these: what the daemon is made of */
 static const struct {
     const char *folder;
     const char *may[10];
@@ -226,6 +230,137 @@ static void check_words(const char *path, const char *text, const char *const *w
     }
 }
 
+/* ---- docs/operations.md: every event and metric of the daemon, and no other ---------------------
+ */
+
+struct names {
+    char texts[NAMES_MAX][NAME_BYTES];
+    uint32_t count;
+};
+static struct names events, metrics; /* of the sources */
+
+static bool has_name(const struct names *names, const char *text, size_t size)
+{
+    for (uint32_t i = 0; i < names->count; i++) {
+        if (strlen(names->texts[i]) == size && memcmp(names->texts[i], text, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_name(struct names *names, const char *text, size_t size)
+{
+    if (!has_name(names, text, size) && names->count < NAMES_MAX && size < NAME_BYTES) {
+        memcpy(names->texts[names->count], text, size);
+        names->texts[names->count++][size] = 0;
+    }
+}
+
+/* "noun.what_happened" */
+static bool is_event(const char *text, size_t size)
+{
+    size_t dots = 0;
+    for (size_t i = 0; i < size; i++) {
+        dots += text[i] == '.';
+        if (text[i] != '.' && !islower((unsigned char)text[i]) && text[i] != '_') {
+            return false;
+        }
+    }
+    return dots == 1 && text[0] != '.' && text[size - 1] != '.';
+}
+
+/* Each literal of a statement that has the shape of an event: `busy ? "a.b" : "c.d"` has two. */
+static void add_events(const char *statement)
+{
+    while (*statement != 0 && *statement != ';') {
+        if (*statement++ == '"') {
+            size_t size = strcspn(statement, "\"");
+            if (is_event(statement, size)) {
+                add_name(&events, statement, size);
+            }
+            statement += size + (statement[size] == '"');
+        }
+    }
+}
+
+static void collect_names(const char *path, const char *text)
+{
+    static const char *const says[] = {"log_event(", "WORKER_TELL(", ".event = \""};
+    const char *inside = path + root_size;
+    bool is_daemon = false;
+    for (size_t i = 0; i < DAEMON_FOLDERS; i++) {
+        size_t size = strlen(directions[i].folder);
+        is_daemon |= strncmp(inside, directions[i].folder, size) == 0 && inside[size] == '/';
+    }
+    for (size_t i = 0; is_daemon && has_suffix(path, ".c") && i < sizeof says / sizeof says[0];
+         i++) {
+        for (const char *at = strstr(text, says[i]); at != NULL; at = strstr(at + 1, says[i])) {
+            add_events(at);
+        }
+    }
+    static const char row[] = "\nMETRIC(";
+    for (const char *at = strstr(text, row); strcmp(inside, "base/metric.def") == 0 && at != NULL;
+         at = strstr(at + 1, row)) {
+        const char *name = at + sizeof row - 1;
+        add_name(&metrics, name, strcspn(name, ","));
+    }
+}
+
+/* One row: names in its first cell, then what they mean and what to do. */
+static void check_row(const char *path, uint32_t line, const char *row, const struct names *known,
+                      struct names *documented)
+{
+    uint32_t cells = 0;
+    size_t size = strcspn(row, "\n"), first_size = strcspn(row + 1, "|") + 1;
+    for (size_t i = 0; i + 3 < size; i++) {
+        cells += memcmp(row + i, " | ", 3) == 0 && row[i + 3] != '|';
+    }
+    if (cells < 2) {
+        fault(path, line, "a row without what it means or what to do", "");
+    }
+    for (size_t i = 0; i < first_size; i++) {
+        if (row[i] == '`') {
+            const char *name = row + i + 1;
+            size_t name_size = strcspn(name, "`\n");
+            if (!has_name(known, name, name_size)) {
+                char text[NAME_BYTES];
+                (void)snprintf(text, sizeof text, "%.*s", (int)name_size, name);
+                fault(path, line, "nothing in the sources is called so", text);
+            }
+            add_name(documented, name, name_size);
+            i += name_size + 1;
+        }
+    }
+}
+
+static void check_section(const char *path, const char *text, const char *heading,
+                          const struct names *known)
+{
+    static struct names documented;
+    documented.count = 0;
+    const char *section = strstr(text, heading);
+    if (section == NULL) {
+        fault(path, 1, "the page has no section", heading + 1);
+        return;
+    }
+    uint32_t start = line_of(text, section) + 1, line = start;
+    const char *at = section + 1;
+    do {
+        if (strncmp(at, "| `", 3) == 0) {
+            check_row(path, line, at, known, &documented);
+        }
+        at += strcspn(at, "\n");
+        at += *at == '\n';
+        line++;
+    } while (*at != 0 && strncmp(at, "## ", 3) != 0);
+    for (uint32_t i = 0; i < known->count; i++) {
+        if (!has_name(&documented, known->texts[i], strlen(known->texts[i]))) {
+            fault(path, start, "not told to the operator", known->texts[i]);
+        }
+    }
+}
+
 /* ---- walking -----------------------------------------------------------------------------------
  */
 
@@ -293,6 +428,7 @@ static int visit(const char *path, const struct stat *status, int kind, struct F
                 "names a path of one machine");
     check_words(path, text, undone, sizeof undone / sizeof undone[0], "leaves work undone");
     if (is_code(path)) {
+        collect_names(path, text);
         check_includes(path, text);
         blank_comments_and_literals(text);
         check_functions(path, text);
@@ -302,6 +438,24 @@ static int visit(const char *path, const struct stat *status, int kind, struct F
     files_passed += faults_in_file == 0;
     files_failed += faults_in_file != 0;
     return FTW_CONTINUE;
+}
+
+/* When all names are known. */
+static void check_page(const char *root)
+{
+    char path[4096];
+    (void)snprintf(path, sizeof path, "%s/docs/operations.md", root);
+    char *text = read_text(path);
+    faults_in_file = 0;
+    if (text == NULL) {
+        fault(path, 1, "there is no such page", "");
+    } else {
+        check_section(path, text, "\n## Events\n", &events);
+        check_section(path, text, "\n## Metrics\n", &metrics);
+    }
+    free(text);
+    files_passed += faults_in_file == 0;
+    files_failed += faults_in_file != 0;
 }
 
 int main(int argc, char **argv)
@@ -316,6 +470,7 @@ int main(int argc, char **argv)
         perror(root);
         return 2;
     }
+    check_page(root);
     printf("%u passed, %u failed\n", files_passed, files_failed);
     return files_failed != 0;
 }
