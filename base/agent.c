@@ -78,6 +78,15 @@ static bool any_pending(const struct thread *thread)
     return false;
 }
 
+static uint32_t run_agents(struct thread *thread)
+{
+    uint32_t work = 0;
+    for (uint32_t i = 0; i < thread->agents_count; i++) {
+        work += thread->agents[i]->ops->turn(thread->agents[i]);
+    }
+    return work;
+}
+
 uint32_t thread_round(struct thread *thread, int64_t wait_until_ns)
 {
     uint32_t events_count =
@@ -91,9 +100,9 @@ uint32_t thread_round(struct thread *thread, int64_t wait_until_ns)
         must(id < thread->agents_count);
         thread->agents[id]->ops->event(thread->agents[id], &thread->events[i]);
     }
-    uint32_t work = 0;
-    for (uint32_t i = 0; i < thread->agents_count; i++) {
-        work += thread->agents[i]->ops->turn(thread->agents[i]);
+    uint32_t work = run_agents(thread);
+    if (work > 0 && thread->agents_count > 1) { /* what they left each other: one entry less */
+        work += run_agents(thread);
     }
     secret_clear_registers(); /* a dump of a thread that waits shows no card */
     thread->turns_count++;

@@ -2,8 +2,9 @@
  *
  * DESIGN  Which of the two is chosen when the io is made. The kernel completes a synchronous write
  * of the ring in a worker of normal priority; a thread of one's own keeps its place among busy
- * cores at the price of two wake-ups. A write takes a slot until its event; the owner finds a slot,
- * the writer thread only reads what the queue under the lock gave it. */
+ * cores at the price of two wake-ups. A write takes a slot until its event; the owner finds a slot
+ * and posts it, the writer thread reads the slots in the order in which they were posted. No lock
+ * is held while the writer is woken: on the owner's core it would run into it at once. */
 #include "base/uring.h"
 
 #include "base/io_err.h"
@@ -14,6 +15,8 @@
 
 #define BASE_POISON_DATA_PLANE
 #include "base/poison.h"
+
+#define WRITER_STOP UINT32_MAX
 
 static void arm_write(struct uring *u, uint32_t index)
 {
@@ -26,10 +29,8 @@ static void arm_write(struct uring *u, uint32_t index)
 static void give_to_writer(struct uring *u, uint32_t index)
 {
     struct uring_writer *writer = &u->writer;
-    (void)pthread_mutex_lock(&writer->lock);
-    writer->queue[writer->tail++ % URING_WRITES_MAX] = index;
-    (void)pthread_cond_signal(&writer->filled);
-    (void)pthread_mutex_unlock(&writer->lock);
+    writer->queue[writer->tail++ % countof(writer->queue)] = index;
+    must(sem_post(&writer->filled) == 0); /* publishes the slot and its place in the queue */
 }
 
 void uring_write(struct io *io, uint64_t token, io_file file, const uint8_t *data, uint32_t size,
@@ -97,25 +98,24 @@ static int32_t write_blocking(const struct uring_write *w)
     return (int32_t)done;
 }
 
+/* Each post is a write, the last one the end: what was given before is written. */
 static void *writer_main(void *context)
 {
     struct uring *u = context;
     struct uring_writer *writer = &u->writer;
-    (void)pthread_mutex_lock(&writer->lock);
-    while (!writer->stop || writer->head != writer->tail) { /* what was given is written */
-        if (writer->head == writer->tail) {
-            (void)pthread_cond_wait(&writer->filled, &writer->lock);
-            continue;
+    for (;;) {
+        if (sem_wait(&writer->filled) != 0) {
+            continue; /* a debugger came */
         }
-        struct uring_write *w = &u->writes[writer->queue[writer->head++ % URING_WRITES_MAX]];
-        (void)pthread_mutex_unlock(&writer->lock);
+        uint32_t index = writer->queue[writer->head++ % countof(writer->queue)];
+        if (index == WRITER_STOP) {
+            return NULL;
+        }
+        struct uring_write *w = &u->writes[index];
         w->result = write_blocking(w);
         atomic_store_explicit(&w->is_finished, true, memory_order_release);
         u->io.ops->wake(&u->io);
-        (void)pthread_mutex_lock(&writer->lock);
     }
-    (void)pthread_mutex_unlock(&writer->lock);
-    return NULL;
 }
 
 uint32_t uring_writes_finished(struct uring *u, struct io_event *events, uint32_t events_max)
@@ -135,8 +135,7 @@ uint32_t uring_writes_finished(struct uring *u, struct io_event *events, uint32_
 bool uring_writer_start(struct uring *u)
 {
     struct uring_writer *writer = &u->writer;
-    must(pthread_mutex_init(&writer->lock, NULL) == 0);
-    must(pthread_cond_init(&writer->filled, NULL) == 0);
+    must(sem_init(&writer->filled, 0, 0) == 0);
     sigset_t all, before; /* signals are for the threads that wait for them */
     (void)sigfillset(&all);
     must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
@@ -153,10 +152,7 @@ void uring_writer_stop(struct uring *u)
     if (!u->has_writer) {
         return;
     }
-    (void)pthread_mutex_lock(&u->writer.lock);
-    u->writer.stop = true;
-    (void)pthread_cond_signal(&u->writer.filled);
-    (void)pthread_mutex_unlock(&u->writer.lock);
+    give_to_writer(u, WRITER_STOP);
     (void)pthread_join(u->writer.thread, NULL);
     u->has_writer = false;
 }

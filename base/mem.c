@@ -115,6 +115,33 @@ bool mem_lock_all(void)
     return locked;
 }
 
+void mem_touch(const void *memory, size_t bytes)
+{
+    uintptr_t begin = (uintptr_t)memory & ~(uintptr_t)(PAGE_BYTES - 1);
+    uintptr_t end = ((uintptr_t)memory + bytes + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+    if (bytes > 0) {
+        (void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+    }
+}
+
+bool mem_touch_next(struct mem_cursor *cursor)
+{
+    while (cursor->region < taken.regions_count) {
+        const struct region *region = &taken.regions[cursor->region];
+        size_t left = region->bytes - cursor->offset;
+        if (region->bytes > MEM_TOUCH_REGION || left == 0) {
+            cursor->region++;
+            cursor->offset = 0;
+            continue;
+        }
+        size_t piece = left < MEM_TOUCH_PIECE ? left : MEM_TOUCH_PIECE;
+        mem_touch((const uint8_t *)region->memory + cursor->offset, piece);
+        cursor->offset += piece;
+        return true;
+    }
+    return false;
+}
+
 bool mem_secrets_locked(void)
 {
     return !taken.lock_refused;

@@ -24,6 +24,21 @@ NODISCARD void *mem_take_shared(enum mem_kind kind, size_t bytes, const char *wh
 NODISCARD bool mem_lock_all(void);
 bool mem_secrets_locked(void); /* false: mlock was refused for some MEM_SECRET region */
 
+/* Brings the pages of a part of what was taken in without changing them, so that a first write
+ * does not wait for the kernel. A wish: where the kernel does not know how, nothing happens. */
+void mem_touch(const void *memory, size_t bytes);
+
+/* The same for everything that was taken in regions of at most MEM_TOUCH_REGION bytes (rings,
+ * buffers; large tables are their owner's matter), a piece a call. False: all of it is there. After
+ * the seal; any thread. */
+#define MEM_TOUCH_REGION (32u << 20)
+#define MEM_TOUCH_PIECE  (1u << 20)
+struct mem_cursor {
+    uint32_t region;
+    size_t offset;
+};
+bool mem_touch_next(struct mem_cursor *cursor);
+
 void mem_seal(void);
 void mem_seal_thread(void);      /* from now on this thread must not allocate */
 bool mem_thread_is_sealed(void); /* for base/alloc_guard.c */

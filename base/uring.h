@@ -9,6 +9,7 @@
 #include "base/uring_compat.h"
 #include <netinet/in.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/socket.h>
 
 #define URING_BUFFER_BYTES 4096u
@@ -66,11 +67,9 @@ struct uring_write {
 
 struct uring_writer { /* the thread of io_options.write_thread */
     pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t filled;
-    uint32_t queue[URING_WRITES_MAX]; /* indexes of writes; never more than there are writes */
-    uint32_t head, tail;
-    bool stop;
+    sem_t filled;
+    uint32_t queue[URING_WRITES_MAX + 1]; /* indexes of writes, each at most once; then the end */
+    uint32_t head, tail;                  /* the writer's, the owner's */
 };
 
 struct uring_watch {

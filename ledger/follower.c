@@ -40,6 +40,13 @@ static uint64_t visible(const struct follower *follower)
     return journal_durable_batch(follower->all->journal);
 }
 
+/* It takes nothing, whatever comes. */
+static bool is_away(const struct follower *follower)
+{
+    return atomic_load_explicit(&follower->paused, memory_order_relaxed) ||
+           atomic_load_explicit(&follower->stopped, memory_order_relaxed);
+}
+
 /* ---- the turn ----------------------------------------------------------------------------------
  */
 
@@ -125,9 +132,7 @@ static uint32_t turn(struct agent *agent)
 {
     struct follower *follower = of(agent);
     int64_t now_ns = agent->clock->now_ns;
-    if (atomic_load_explicit(&follower->paused, memory_order_relaxed) ||
-        atomic_load_explicit(&follower->stopped, memory_order_relaxed) ||
-        (follower->retry_ns != 0 && now_ns < follower->retry_ns)) {
+    if (is_away(follower) || (follower->retry_ns != 0 && now_ns < follower->retry_ns)) {
         return 0;
     }
     uint32_t work = 0;
@@ -157,7 +162,7 @@ static int64_t deadline(const struct agent *agent)
 {
     const struct follower *follower = (const struct follower *)agent;
     int64_t now_ns = agent->clock->now_ns;
-    if (atomic_load(&follower->paused) || atomic_load(&follower->stopped)) {
+    if (is_away(follower)) {
         return INT64_MAX;
     }
     if (follower->retry_ns > now_ns) {
@@ -177,8 +182,8 @@ static int64_t deadline(const struct agent *agent)
 static bool pending(const struct agent *agent)
 {
     const struct follower *follower = (const struct follower *)agent;
-    return deadline(agent) == INT64_MAX && !atomic_load(&follower->paused) &&
-           !atomic_load(&follower->stopped) && visible(follower) > follower->taken;
+    return deadline(agent) == INT64_MAX && !is_away(follower) &&
+           visible(follower) > follower->taken;
 }
 
 static void event(struct agent *agent, const struct io_event *io_event)
@@ -197,8 +202,7 @@ int64_t followers_ring(struct followers *followers, int64_t now_ns)
         const struct follower *one = by_kind(followers, (enum follower_kind)kind);
         behind = behind ||
                  (atomic_load_explicit(&one->taken_shared, memory_order_acquire) < visible(one) &&
-                  !atomic_load_explicit(&one->paused, memory_order_relaxed) &&
-                  !atomic_load_explicit(&one->stopped, memory_order_relaxed));
+                  !is_away(one));
     }
     if (!behind) {
         return INT64_MAX;
@@ -206,10 +210,10 @@ int64_t followers_ring(struct followers *followers, int64_t now_ns)
     if (now_ns < followers->next_ring_ns) {
         return followers->next_ring_ns;
     }
-    followers->next_ring_ns = now_ns + FOLLOWER_REF_WITHIN_NS;
+    followers->next_ring_ns = now_ns + FOLLOWER_RING_NS;
     for (int kind = 0; kind < FOLLOWERS_COUNT; kind++) {
         struct follower *one = by_kind(followers, (enum follower_kind)kind);
-        if (one->agent.bell != NULL) {
+        if (one->agent.bell != NULL && !is_away(one)) {
             bell_ring(one->agent.bell);
         }
     }

@@ -6,8 +6,9 @@
  * it. It reads frames back from the journal (journal_read) and never slows the shard. Out of space:
  * it tries again every second, and the journal fills in the meantime. Any other error latches.
  *
- * THREAD  One thread at batch priority runs all of them (they wait for the disk inside a turn); in
- * the simulator the one thread. follower_pause() and the questions: any thread. */
+ * THREAD  `ref` has one of its own: a change is to be seen within milliseconds. `state` and
+ * `archive` share one at batch priority: they wait for the disk inside a turn. In the simulator the
+ * one thread. follower_pause() and the questions: any thread. */
 #ifndef LEDGER_FOLLOWER_H
 #define LEDGER_FOLLOWER_H
 
@@ -22,7 +23,8 @@
 #define FOLLOWER_STATE_RECORDS    65536u
 #define FOLLOWER_ARCHIVE_EVERY_NS (200 * NS_PER_MS)
 #define FOLLOWER_RETRY_NS         NS_PER_S
-#define FOLLOWER_POLL_NS          (5 * NS_PER_MS) /* while batches come: no bell per batch */
+#define FOLLOWER_POLL_NS          (3 * NS_PER_MS)  /* while batches come: no bell per batch */
+#define FOLLOWER_RING_NS          (20 * NS_PER_MS) /* bells are no nearer: who is awake polls */
 
 enum follower_kind { FOLLOWER_REF, FOLLOWER_STATE, FOLLOWER_ARCHIVE, FOLLOWERS_COUNT };
 
@@ -53,8 +55,8 @@ uint64_t followers_passed(const struct followers *followers, enum follower_kind 
 void followers_pause(struct followers *followers, enum follower_kind kind, bool paused);
 /* "" while all is well, else one sentence (the follower retries or has stopped). */
 const char *followers_failure(const struct followers *followers, enum follower_kind kind);
-/* The shard's thread, after its batch became durable: rings the followers' thread at most every two
- * milliseconds. Returns when it wants to be called again (boot time; INT64_MAX = not before the
+/* The shard's thread, after its batch became durable: rings the followers' threads, at most every
+ * FOLLOWER_RING_NS. Returns when it wants to be called again (boot time; INT64_MAX = not before the
  * next batch). */
 int64_t followers_ring(struct followers *followers, int64_t now_ns);
 

@@ -216,6 +216,7 @@ static bool recover(struct ledger *ledger, const struct ledger_stores *stores, c
     }
     ledger->batch_last = ledger->batch_known = journal_durable_batch(ledger->journal);
     atomic_store(&ledger->board->durable_batch, ledger->batch_known);
+    atomic_store(&ledger->board->txn_next, ledger->state->txn_next);
     ledger->recovered_batch = recovered.journal.batch;
     ledger->now.epoch = (uint16_t)journal_epoch(ledger->journal);
     ledger->now.utc_ns = ledger->state->utc_last_ns;
@@ -275,6 +276,7 @@ struct ledger *ledger_open(const struct ledger_options *options, const struct le
         ledger_close(ledger);
         return NULL;
     }
+    ledger_warm_init(&ledger->warm, ledger->state, ledger->board);
     return ledger;
 }
 
@@ -296,6 +298,11 @@ void ledger_close(struct ledger *ledger)
 struct agent *ledger_agent(struct ledger *ledger)
 {
     return &ledger->agent;
+}
+
+struct agent *ledger_warm_agent(struct ledger *ledger)
+{
+    return &ledger->warm.agent;
 }
 
 struct followers *ledger_followers(struct ledger *ledger)

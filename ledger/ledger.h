@@ -47,6 +47,7 @@ struct ledger_board {
         oldest_write_ns; /* boot time at which the journal write in flight began; 0 = none */
     _Atomic uint64_t durable_batch;
     _Atomic uint64_t ref_batch; /* how far the ref follower is */
+    _Atomic uint64_t txn_next;  /* sequence of the next transaction: how far the shard is */
     _Atomic uint32_t busy;      /* replay table full, journal full: shed new requests */
     struct {                    /* ledger_ref_renewed(): the snapshot that a worker decides from */
         _Alignas(64) _Atomic uint64_t batch;
@@ -93,6 +94,7 @@ struct ledger_hooks {
 void ledger_hook(struct ledger *ledger, const struct ledger_hooks *hooks);
 
 struct agent *ledger_agent(struct ledger *ledger);
+struct agent *ledger_warm_agent(struct ledger *ledger); /* warm.h: on a background thread */
 struct ledger_port *ledger_port(struct ledger *ledger, uint16_t sender);
 struct ledger_board *ledger_board(struct ledger *ledger);
 void ledger_endpoint_bell(struct ledger *ledger, uint16_t endpoint, struct bell *bell);

@@ -361,6 +361,7 @@ static void show(struct ledger *ledger)
     struct ledger_board *board = ledger->board;
     atomic_store_explicit(&board->oldest_write_ns, journal_oldest_write_ns(ledger->journal),
                           memory_order_relaxed);
+    atomic_store_explicit(&board->txn_next, ledger->state->txn_next, memory_order_relaxed);
     show_saf(ledger);
     show_busy(ledger);
 }

@@ -6,6 +6,7 @@
 #include "ledger/follower.h"
 #include "ledger/journal.h"
 #include "ledger/plan.h"
+#include "ledger/warm.h"
 
 #define LEDGER_CREDITS_WORKER      4096u /* commands of a worker in the ring or not yet answered */
 #define LEDGER_CREDITS_CONTROL     64u
@@ -50,6 +51,7 @@ struct ledger {
     struct journal *journal;
     struct followers *followers;
     struct ledger_board *board;
+    struct ledger_warm warm;
     struct metric_block *metrics;
     struct ledger_port ports[LEDGER_SENDERS_MAX];
     struct shard_ahead aheads[LEDGER_SENDERS_MAX];

@@ -26,11 +26,18 @@
 #define DAEMON_OVERRIDES_MAX    CONF_OVERRIDES_MAX
 #define CONTROL_FUNDING_ACCOUNT "funding" /* the other leg of `account credit` and `debit` */
 
+enum daemon_thread_kind {
+    DAEMON_THREAD_DATA,       /* workers and the shard: pinned, may spin, allocate nothing */
+    DAEMON_THREAD_NEAR,       /* what they wait for soon: the ref follower */
+    DAEMON_THREAD_BACKGROUND, /* the other followers: batch priority */
+};
+#define DAEMON_THREADS_OTHER 3u /* the shard's, ref's, the followers' */
+
 struct daemon_thread {
     struct thread thread;
     pthread_t id;
     struct daemon *daemon;
-    bool is_background;    /* followers */
+    enum daemon_thread_kind kind;
     bool writes_by_thread; /* durable writes: see base/io.h */
     char refusal[DAEMON_TEXT_BYTES];
     uint8_t *stack; /* its guard page first */
@@ -66,9 +73,9 @@ struct daemon {
     struct worker_endpoint endpoints[LIMIT_ENDPOINTS_MAX];
     uint32_t endpoints_count;
 
-    struct daemon_thread threads[LIMIT_WORKERS_MAX + 2];
-    uint32_t threads_count;
-    bool is_shared; /* worker 0 and the shard in one thread */
+    struct daemon_thread threads[LIMIT_WORKERS_MAX + DAEMON_THREADS_OTHER];
+    uint32_t threads_count, data_threads_count; /* those of data come first */
+    bool is_shared;                             /* worker 0 and the shard in one thread */
     pthread_barrier_t created, sealed;
 
     int control_socket, signals, control_eventfd, lock_file, log_file;

@@ -1,10 +1,11 @@
 /* daemon_threads.c - the plan of threads: which agent runs where, and their start and end.
  *
- * DESIGN  `shared` puts worker 0 and the shard into one thread, else each has its own; the
- * followers share one at batch priority. A thread makes its own io (an io_uring belongs to the
- * thread that created it), then all meet at two barriers: memory is sealed when every io exists,
- * and nobody runs before that. Stacks see cards: those of threads are secret memory, that of the
- * process is left out of dumps. */
+ * DESIGN  `shared` puts worker 0 and the shard into one thread, else each has its own. `ref` is
+ * another, because operators' changes are to be seen within milliseconds; the other followers wait
+ * for the disk and share one at batch priority. A thread makes its own io (an io_uring belongs to
+ * the thread that created it), then all meet at two barriers: memory is sealed when every io
+ * exists, and nobody runs before that. Stacks see cards: those of threads are secret memory, that
+ * of the process is left out of dumps. */
 #include "switch/daemon.h"
 
 #include "base/log.h"
@@ -16,15 +17,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define DATA_NICE      (-10) /* a wish: wants CAP_SYS_NICE; else as everybody */
 #define FOLLOWERS_NICE 10
 #define STACK_BYTES    (2u << 20)
 #define GUARD_BYTES    4096u
 
-static void go_to_background(void)
+/* Of the calling thread and of those that it makes: the writer of the journal among them. */
+static void set_priority(enum daemon_thread_kind kind)
 {
-    const struct sched_param none = {0};
-    (void)sched_setscheduler(0, SCHED_BATCH, &none);
-    (void)setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), FOLLOWERS_NICE);
+    id_t own = (id_t)syscall(SYS_gettid);
+    if (kind == DAEMON_THREAD_DATA) {
+        (void)setpriority(PRIO_PROCESS, own, DATA_NICE);
+    } else if (kind == DAEMON_THREAD_BACKGROUND) {
+        const struct sched_param none = {0};
+        (void)sched_setscheduler(0, SCHED_BATCH, &none);
+        (void)setpriority(PRIO_PROCESS, own, FOLLOWERS_NICE);
+    }
 }
 
 static void *thread_main(void *context)
@@ -33,34 +41,40 @@ static void *thread_main(void *context)
     struct thread *thread = &own->thread;
     (void)pthread_setname_np(pthread_self(), thread->name);
     log_thread_init(thread->name);
-    struct io_options options = {.write_thread = own->writes_by_thread};
+    set_priority(own->kind);
+    struct io_options options = {
+        .write_thread = own->writes_by_thread,
+        .buffers_count = own->kind == DAEMON_THREAD_DATA ? 0 : 1, /* no sockets: it only waits */
+    };
     thread->io = io_uring_create_with(&options, own->refusal, sizeof own->refusal);
     thread->bell.io = thread->io;
     for (uint32_t i = 0; i < thread->agents_count; i++) {
         thread->agents[i]->io = thread->io;
-    }
-    if (own->is_background) {
-        go_to_background();
     }
     (void)pthread_barrier_wait(&own->daemon->created);
     (void)pthread_barrier_wait(&own->daemon->sealed);
     if (thread->io == NULL || atomic_load(&thread->stop)) {
         return NULL;
     }
-    if (!own->is_background) {
+    if (own->kind == DAEMON_THREAD_DATA) {
         mem_seal_thread();
     }
     thread_run(thread);
     return NULL;
 }
 
-static struct daemon_thread *add_thread(struct daemon *daemon, const char *name)
+static struct daemon_thread *add_thread(struct daemon *daemon, const char *name,
+                                        enum daemon_thread_kind kind)
 {
     must(daemon->threads_count < countof(daemon->threads));
     struct daemon_thread *own = &daemon->threads[daemon->threads_count++];
     own->daemon = daemon;
+    own->kind = kind;
     thread_init(&own->thread, name, &clock_system);
-    own->thread.spin_us = (uint32_t)(daemon->conf->spin_ns / NS_PER_US);
+    if (kind == DAEMON_THREAD_DATA) {
+        own->thread.spin_us = (uint32_t)(daemon->conf->spin_ns / NS_PER_US);
+        daemon->data_threads_count++;
+    }
     return own;
 }
 
@@ -70,7 +84,7 @@ static void plan(struct daemon *daemon)
     for (uint32_t i = 0; i < daemon->workers_count; i++) {
         char name[24];
         (void)snprintf(name, sizeof name, "worker-%u", i);
-        struct daemon_thread *own = add_thread(daemon, name);
+        struct daemon_thread *own = add_thread(daemon, name, DAEMON_THREAD_DATA);
         thread_add(&own->thread, worker_agent(daemon->workers[i]));
         daemon->ref_readers[i]->clock = &own->thread.clock;
         ledger_port(daemon->ledger, (uint16_t)i)->bell = &own->thread.bell;
@@ -79,7 +93,7 @@ static void plan(struct daemon *daemon)
         }
     }
     if (with_shard == NULL) {
-        with_shard = add_thread(daemon, "shard");
+        with_shard = add_thread(daemon, "shard", DAEMON_THREAD_DATA);
     }
     thread_add(&with_shard->thread, ledger_agent(daemon->ledger));
     /* A thread that blocks in pwrite takes the system call off the deciding thread (6 against 20 us
@@ -90,19 +104,20 @@ static void plan(struct daemon *daemon)
         ledger_endpoint_bell(daemon->ledger, (uint16_t)i,
                              worker_agent(daemon->workers[daemon->endpoints[i].owner])->bell);
     }
-    struct daemon_thread *followers = add_thread(daemon, "followers");
-    followers->is_background = true;
-    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
-        thread_add(&followers->thread,
-                   followers_agent(ledger_followers(daemon->ledger), (enum follower_kind)kind));
-    }
+    struct followers *followers = ledger_followers(daemon->ledger);
+    struct daemon_thread *ref = add_thread(daemon, "ref", DAEMON_THREAD_NEAR);
+    thread_add(&ref->thread, followers_agent(followers, FOLLOWER_REF));
+    thread_add(&ref->thread, ledger_warm_agent(daemon->ledger));
+    struct daemon_thread *background = add_thread(daemon, "followers", DAEMON_THREAD_BACKGROUND);
+    thread_add(&background->thread, followers_agent(followers, FOLLOWER_STATE));
+    thread_add(&background->thread, followers_agent(followers, FOLLOWER_ARCHIVE));
 }
 
 /* Data-plane threads take the last CPUs; the first one stays for interrupts and everything else. */
 static void pin(struct daemon *daemon)
 {
     uint32_t cpus = daemon_cpus();
-    uint32_t data_threads = daemon->threads_count - 1;
+    uint32_t data_threads = daemon->data_threads_count;
     bool fits = data_threads < cpus;
     if (daemon->conf->pin == CONF_PIN_OFF || (daemon->conf->pin == CONF_PIN_AUTO && !fits)) {
         return;
@@ -145,10 +160,11 @@ bool daemon_threads_start(struct daemon *daemon, char *text, size_t text_size)
 {
     plan(daemon);
     pin(daemon);
-    if (daemon->conf->spin_ns > 0 && daemon->threads_count > daemon_cpus()) {
-        (void)snprintf(text, text_size, "spin: %u threads on %u CPUs cannot spin; set it to off",
-                       daemon->threads_count, daemon_cpus());
-        daemon->threads_count = 0;
+    if (daemon->conf->spin_ns > 0 && daemon->data_threads_count >= daemon_cpus()) {
+        (void)snprintf(text, text_size,
+                       "spin: %u threads would leave none of %u CPUs to others; set it to off",
+                       daemon->data_threads_count, daemon_cpus());
+        daemon->threads_count = daemon->data_threads_count = 0;
         return false;
     }
     hide_own_memory();
@@ -192,5 +208,5 @@ void daemon_threads_stop(struct daemon *daemon)
             thread->io = NULL;
         }
     }
-    daemon->threads_count = 0;
+    daemon->threads_count = daemon->data_threads_count = 0;
 }

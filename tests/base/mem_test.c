@@ -70,6 +70,44 @@ Test(mem, keeps_secrets_out_of_cores_swap_and_children)
     cr_assert_eq(secret[0] | secret[4095], 0);
 }
 
+static uint32_t resident_pages(const uint8_t *memory, size_t bytes)
+{
+    uint8_t pages[1024];
+    uint32_t count = 0;
+    cr_assert_leq(bytes / 4096, sizeof pages);
+    cr_assert_eq(mincore((void *)(uintptr_t)memory, bytes, pages), 0);
+    for (size_t i = 0; i < bytes / 4096; i++) {
+        count += pages[i] & 1;
+    }
+    return count;
+}
+
+Test(mem, touches_a_part_without_changing_it)
+{
+    uint8_t *memory = mem_take(MEM_PLAIN, (size_t)256 * 4096, "test");
+    cr_assert_eq(resident_pages(memory, (size_t)256 * 4096), 0);
+    memory[10 * 4096] = 7;
+    mem_touch(memory + 10 * 4096 + 100, 4096); /* parts of two pages */
+    cr_assert_eq(resident_pages(memory, (size_t)256 * 4096), 2);
+    cr_assert_eq(memory[10 * 4096], 7);
+    mem_touch(memory, 0);
+    cr_assert_eq(resident_pages(memory, (size_t)256 * 4096), 2);
+}
+
+Test(mem, touches_small_regions_piece_by_piece)
+{
+    uint32_t before = mem_mark();
+    struct mem_cursor cursor = {.region = before};
+    uint8_t *large = mem_take(MEM_PLAIN, MEM_TOUCH_REGION + 4096, "large");
+    uint8_t *small = mem_take(MEM_PLAIN, MEM_TOUCH_PIECE + 4096, "small");
+    cr_assert(mem_touch_next(&cursor));
+    cr_assert_eq(resident_pages(small, MEM_TOUCH_PIECE), MEM_TOUCH_PIECE / 4096);
+    cr_assert(mem_touch_next(&cursor));
+    cr_assert_eq(resident_pages(small + MEM_TOUCH_PIECE, 4096), 1);
+    cr_assert_not(mem_touch_next(&cursor));
+    cr_assert_eq(resident_pages(large, 4096), 0);
+}
+
 Test(mem, is_shared_with_a_child)
 {
     int fd = -1;

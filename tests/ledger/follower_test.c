@@ -644,8 +644,18 @@ Test(follower, is_rung_at_most_every_two_milliseconds)
         house.clock.now_ns += NS_PER_MS / 10;
     }
     cr_assert_eq(wakes_count, 1);
-    house.clock.now_ns += FOLLOWER_REF_WITHIN_NS;
+    house.clock.now_ns += FOLLOWER_RING_NS;
+    for (int kind = 0; kind < FOLLOWERS_COUNT; kind++) {
+        followers_pause(house.followers, (enum follower_kind)kind, true);
+    }
+    atomic_store(&bell.asleep, 1);
+    wakes_count = 0;
     cr_assert_eq(followers_ring(house.followers, house.clock.now_ns), INT64_MAX);
-    cr_assert_eq(wakes_count, 2);
+    cr_assert_eq(wakes_count, 0, "who is paused is not woken");
+    followers_pause(house.followers, FOLLOWER_ARCHIVE, false);
+    atomic_store(&bell.asleep, 1);
+    wakes_count = 0;
+    cr_assert_eq(followers_ring(house.followers, house.clock.now_ns), INT64_MAX);
+    cr_assert_eq(wakes_count, 1);
     house_end(&house);
 }
