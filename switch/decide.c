@@ -73,6 +73,14 @@ static enum ledger_command_kind kind_of(const struct txn *txn)
     return LEDGER_COMMANDS_COUNT;
 }
 
+/* Not stored: the same message is looked at afresh. */
+static void shed(struct worker *worker, struct txn *txn)
+{
+    metric_add(worker->options.metrics, METRIC_requests_shed, 1);
+    worker->shed_count++;
+    pipeline_refuse(txn, "91", "BUSY");
+}
+
 static bool take_credits(struct worker *worker, struct txn *txn, uint8_t wanted)
 {
     if (txn->credits >= wanted) {
@@ -92,9 +100,7 @@ enum stage_result stage_decide(struct worker *worker, struct txn *txn)
     bool has_relay = !txn->is_on_us;
     struct ledger_relay relay;
     if (!take_credits(worker, txn, kind == LEDGER_INTENT ? CREDITS_FORWARD : 1)) {
-        metric_add(worker->options.metrics, METRIC_requests_shed, 1);
-        worker->shed_count++;
-        pipeline_refuse(txn, "91", "BUSY");
+        shed(worker, txn);
         return STAGE_TO_REPLY;
     }
     if (has_relay && !fill_relay(worker, txn, &relay)) {
@@ -136,7 +142,8 @@ enum stage_result stage_outcome(struct worker *worker, struct txn *txn)
  * -------------------------------------------------------------------------------------- */
 
 /* The worker's snapshot was too old: again, as soon as the follower has moved on. It may have to
- * move more than once; a follower that stands still is a malfunction, never an approval. */
+ * move more than once. Where it stands still nothing can be decided: no approval, and no 96 either,
+ * which would be a decision that its repeats have to get again, and no answer to an advice. */
 static void take_stale(struct worker *worker, struct txn *txn)
 {
     must(txn->stage == STAGE_DECIDE);
@@ -147,7 +154,7 @@ static void take_stale(struct worker *worker, struct txn *txn)
     if (now_ns >= txn->stale_until_ns) {
         log_event(LOG_ALARM, "ref.behind",
                   log_number("ref_batch", (int64_t)txn->request.ref_batch));
-        pipeline_refuse(txn, "96", "");
+        shed(worker, txn);
         txn->stage = STAGE_REPLY;
         pipeline_run(worker, txn);
         return;
@@ -190,9 +197,7 @@ static void take_verdict(struct worker *worker, struct txn *txn,
         take_stale(worker, txn);
         return;
     case LEDGER_VERDICT_BUSY:
-        metric_add(worker->options.metrics, METRIC_requests_shed, 1);
-        worker->shed_count++;
-        pipeline_refuse(txn, "91", "BUSY");
+        shed(worker, txn);
         txn->stage = STAGE_REPLY;
         pipeline_run(worker, txn);
         return;
