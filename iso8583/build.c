@@ -1,8 +1,9 @@
 /* build.c - from values to bytes: the straight line, and the careful one that explains.
  *
- * DESIGN  As in parse.c: a field's op says how to write it; what is doubtful is gathered and looked
- * at once, at the end; then, if need be, everything is built again by value_build(), which names
- * the field and the fault. Data-plane threads; no state. */
+ * DESIGN  As in parse.c: a field's op says how to write it. A value that the straight line cannot
+ * write, or does not like, goes to value_build() by itself; characters that are wrong are gathered
+ * and looked at once, at the end. When there is a fault everything is built again by value_build(),
+ * which names the field and the fault. Data-plane threads; no state. */
 #include "iso8583/builder.h"
 #include "iso8583/put.h"
 
@@ -192,107 +193,160 @@ static uint32_t put_map(const struct iso_dialect *dialect, uint32_t block, uint6
 
 /* --- the straight line --- */
 
-static bool put_signed(const struct iso_dialect *dialect, const struct op *op,
-                       const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
-                       uint32_t *at, uint32_t *doubt)
+/* The functions below put a field to `to` and return its end there. NULL: leave it to
+ * value_build(), as is padding and whatever is wrong; but characters that are wrong are gathered in
+ * *bad. */
+
+/* A fixed value by its own moves. */
+INLINE uint8_t *put_fixed(const struct iso_dialect *dialect, const struct op *op,
+                          const struct iso_value *value, uint8_t *to, const uint8_t *end,
+                          bytes16 *bad)
 {
-    bytes16 bad = {0};
+    const struct range *range = &dialect->ranges[op->check];
     const uint8_t *data = value->data;
-    if (value->form != ISO_FORM_CANONICAL || value->size != op->max || op->size > buffer_size - *at)
-        return false;
-    *doubt |= data[0] != 'C' && data[0] != 'D';
-    buffer[*at] = data[0];
-    if ((op->flags & OP_SIGN_PACKED) != 0)
-        *doubt |= pack_digits(buffer + *at + 1, data + 1, op->max - 1u, false, 9);
-    else
-        put_text(&dialect->ranges[op->check], buffer + *at + 1, data + 1, op->max - 1u, &bad);
-    *doubt |= line_any(bad);
-    *at += op->size;
-    return true;
+    uint32_t size = op->index.size;
+    bool right = true;
+    if (unlikely(value->size != op->index.count || size > (size_t)(end - to)))
+        return NULL;
+    switch ((enum op_put)op->put) {
+    case PUT_TEXT_1:
+        *bad |= line_wrong(range, put_text_1(to, data, size));
+        break;
+    case PUT_TEXT_4:
+        *bad |= line_wrong(range, put_text_4(to, data, size));
+        break;
+    case PUT_TEXT_8:
+        *bad |= line_wrong(range, put_text_8(to, data, size));
+        break;
+    case PUT_PACKED_2:
+        right = put_packed_2(op, to, data);
+        break;
+    case PUT_PACKED_3:
+        right = put_packed_3(op, to, data);
+        break;
+    case PUT_PACKED_4:
+        right = put_packed_4(op, to, data);
+        break;
+    case PUT_PACKED_8:
+        right = put_packed_8(op, to, data);
+        break;
+    case PUT_SIGNED_8:
+        right = put_signed_8(to, data);
+        break;
+    case PUT_BYTES:
+    case PUT_DIGITS:
+    case PUT_OTHER:
+    case PUT_CALL:
+        return NULL;
+    }
+    return likely(right) ? to + size : NULL;
 }
 
-/* One field by its op; false: leave it to value_build(). Bytes go to out, which has room for them.
- */
-INLINE bool put_field(const struct iso_dialect *dialect, const struct op *op,
-                      const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
-                      uint32_t *at_inout, bytes16 *bad, uint32_t *doubt)
+/* Bytes as they stand on the wire. */
+INLINE uint8_t *put_bytes(const struct iso_dialect *dialect, const struct op *op,
+                          const uint8_t *data, uint32_t size, uint8_t *to, bytes16 *bad)
 {
-    uint32_t at = *at_inout, count = value->size, size = value->size;
-    const uint8_t *data = value->data;
-    if (op->kind == OP_SIGNED)
-        return put_signed(dialect, op, value, buffer, buffer_size, at_inout, doubt);
-    if (value->form == ISO_FORM_WIRE) {
-        count = value->count;
-        if (size != (op->kind == OP_PACKED ? (count + 1) / 2 : count))
-            return false;
-    } else if (op->kind == OP_PACKED) {
-        size = (count + 1) / 2;
-    }
-    if (unlikely(size > buffer_size - at || buffer_size - at - size < op->prefix))
-        return false;
-    if (count < op->min || count > op->max)
-        return false; /* padding is the careful one's work */
-    if (unlikely(op->group > 1))
-        *doubt |= count % op->group;
+    const struct range *range = &dialect->ranges[op->check];
+    if (size < LINE_LONG)
+        put_text(range, to, data, size, bad);
+    else if (op->check == CHECK_NONE)
+        memcpy(to, data, size);
+    else if (dialect->copy_long(range, to, data, size))
+        return NULL;
+    return to + size;
+}
+
+INLINE uint8_t *put_variable(const struct iso_dialect *dialect, const struct op *op,
+                             const struct iso_value *value, bool packed, uint8_t *to,
+                             const uint8_t *end, bytes16 *bad)
+{
+    uint32_t count = value->size, size = packed ? count / 2 + (count & 1) : count;
+    if (unlikely(count - op->min > op->span || op->prefix + size > (size_t)(end - to)))
+        return NULL;
+    to = put_length(op, count, to);
+    if (!packed)
+        return put_bytes(dialect, op, value->data, size, to, bad);
+    return put_digits(op, to, value->data, count) ? to + size : NULL;
+}
+
+/* A value in the form of the wire is taken as it is. */
+static uint8_t *put_wire(const struct op *op, const struct iso_value *value, uint8_t *to,
+                         const uint8_t *end)
+{
+    uint32_t count = value->count, size = value->size;
+    if (op->kind == OP_CALL || op->kind == OP_SIGNED || (op->group > 1 && count % op->group != 0) ||
+        size != (op->kind == OP_PACKED ? (count + 1) / 2 : count) || count - op->min > op->span ||
+        op->prefix + size > (size_t)(end - to))
+        return NULL;
     if (op->length != ISO_LEN_FIXED)
-        at += put_length(op, count, buffer + at);
-    if (op->kind == OP_PACKED && value->form != ISO_FORM_WIRE) {
-        *doubt |= pack_digits(buffer + at, data, count, (op->flags & OP_FILLS_RIGHT) != 0,
-                              op->nibble_max);
-    } else {
-        if (unlikely(size > LINE_LONG)) {
-            if (op->kind == OP_TEXT)
-                *doubt |=
-                    dialect->copy_long(&dialect->ranges_plain[op->check], buffer + at, data, size);
-            else
-                memcpy(buffer + at, data, size);
-            *at_inout = at + size;
-            return true;
-        }
-        if (op->kind == OP_TEXT)
-            put_text(&dialect->ranges[op->check], buffer + at, data, size, bad);
-        else if (size > 0)
-            memcpy(buffer + at, data, size);
-    }
-    *at_inout = at + size;
-    return true;
+        to = put_length(op, count, to);
+    if (size > 0)
+        memcpy(to, value->data, size);
+    return to + size;
 }
 
-/* One field by its shape. False: leave it to value_build(). */
-INLINE bool put_shape(const struct iso_dialect *dialect, const struct op *op,
-                      const struct iso_value *value, uint8_t *buffer, uint32_t buffer_size,
-                      uint32_t *at, bytes16 *bad, uint32_t *doubt)
+/* What is rare: groups, other sizes. */
+static uint8_t *put_other(const struct iso_dialect *dialect, const struct op *op,
+                          const struct iso_value *value, uint8_t *to, const uint8_t *end,
+                          bytes16 *bad)
 {
-    const struct range_vectors *range = &dialect->ranges[op->check];
-    uint8_t *to = buffer + *at;
-    uint32_t size = op->size;
-    if (op->shape == SHAPE_CALL || value->form > ISO_FORM_WIRE)
-        return false;
-    if (op->shape == SHAPE_OTHER)
-        return (value->form == ISO_FORM_WIRE || (op->flags & OP_CONVERTS) == 0) &&
-               put_field(dialect, op, value, buffer, buffer_size, at, bad, doubt);
-    if (op->shape == SHAPE_PACKED && value->form == ISO_FORM_WIRE)
-        return put_field(dialect, op, value, buffer, buffer_size, at, bad, doubt);
-    if (unlikely(value->size != op->max || size > buffer_size - *at))
-        return false; /* padding is the careful one's work */
-    switch ((enum op_shape)op->shape) {
-    case SHAPE_TEXT_1:
-        *bad |= line_wrong(range, put_text_1(to, value->data, size));
-        break;
-    case SHAPE_TEXT_4:
-        *bad |= line_wrong(range, put_text_4(to, value->data, size));
-        break;
-    case SHAPE_TEXT_8:
-        *bad |= line_wrong(range, put_text_8(to, value->data, size));
-        break;
-    case SHAPE_PACKED:
-        *doubt |= pack_digits(to, value->data, op->max, (op->flags & OP_FILLS_RIGHT) != 0, 9);
-        break;
-    case SHAPE_OTHER:
-    case SHAPE_CALL:
-        break;
+    const uint8_t *data = value->data;
+    uint32_t size = op->index.size, sign = op->kind == OP_SIGNED ? 1 : 0;
+    if (op->put == PUT_CALL || (op->group > 1 && value->size % op->group != 0))
+        return NULL;
+    if (op->length != ISO_LEN_FIXED)
+        return put_variable(dialect, op, value, op->kind == OP_PACKED, to, end, bad);
+    if (value->size != op->index.count || size > (size_t)(end - to))
+        return NULL;
+    if (op->kind == OP_TEXT)
+        return put_bytes(dialect, op, data, size, to, bad);
+    if (sign != 0) {
+        if (data[0] != 'C' && data[0] != 'D')
+            return NULL;
+        to[0] = data[0];
+        if ((op->flags & OP_SIGN_PACKED) == 0)
+            return put_bytes(dialect, op, data + 1, size - 1, to + 1, bad);
     }
-    *at += size;
+    return put_digits(op, to + sign, data + sign, op->index.count - sign) ? to + size : NULL;
+}
+
+/* The fields of one bitmap. False: a value that cannot be built. */
+APART bool put_fields(struct builder *builder, const struct iso_draft *draft, uint32_t word,
+                      uint64_t bits, bytes16 *bad_out)
+{
+    const struct iso_dialect *dialect = builder->dialect;
+    const struct op *ops = dialect->ops + word * 64 + 1;
+    const struct iso_value *values = draft->values + word * 64 + 1;
+    uint8_t *to = builder->buffer + builder->at, *end = builder->buffer + builder->end;
+    bytes16 bad = {0}, rarely_bad = {0}; /* the first is never in memory */
+    for (; bits != 0; bits &= bits - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(bits);
+        const struct op *op = &ops[bit];
+        const struct iso_value *value = &values[bit];
+        uint8_t *next = NULL;
+        if (unlikely(value->form == ISO_FORM_WIRE))
+            next = put_wire(op, value, to, end);
+        else if (unlikely(value->form != ISO_FORM_CANONICAL))
+            next = NULL;
+        else if (op->put < PUT_BYTES)
+            next = put_fixed(dialect, op, value, to, end, &bad);
+        else if (op->put == PUT_BYTES)
+            next = put_variable(dialect, op, value, false, to, end, &bad);
+        else if (op->put == PUT_DIGITS)
+            next = put_variable(dialect, op, value, true, to, end, &bad);
+        else
+            next = put_other(dialect, op, value, to, end, &rarely_bad);
+        if (unlikely(next == NULL)) {
+            const struct iso_node *node = dialect->fields[word * 64 + bit + 1];
+            builder->at = (uint32_t)(to - builder->buffer);
+            if (value_build(builder, node, NULL, value, 0) != ISO_OK)
+                return false;
+            next = builder->buffer + builder->at;
+        }
+        to = next;
+    }
+    builder->at = (uint32_t)(to - builder->buffer);
+    *bad_out |= bad | rarely_bad;
     return true;
 }
 
@@ -301,30 +355,15 @@ static bool build_straight(struct builder *builder, const struct iso_draft *draf
 {
     const struct iso_dialect *dialect = builder->dialect;
     bytes16 bad = {0};
-    uint32_t doubt = 0, at = builder->at, end = builder->end;
     uint64_t unknown = 0;
     for (uint32_t word = 0; word < 3; word++)
         unknown |= present[word] & ~dialect->known[word];
     if (unknown != 0 || (blocks < 3 && present[2] != 0))
         return false;
-    for (uint32_t word = 0; word < blocks; word++) {
-        uint64_t bits = present[word];
-        while (bits != 0) {
-            uint32_t bit = (uint32_t)__builtin_clzll(bits);
-            bits &= ~(UINT64_C(1) << 63 >> bit);
-            uint32_t de = word * 64 + bit + 1;
-            const struct op *op = &dialect->ops[de];
-            const struct iso_value *value = &draft->values[de];
-            if (put_shape(dialect, op, value, builder->buffer, end, &at, &bad, &doubt))
-                continue;
-            builder->at = at;
-            if (value_build(builder, dialect->fields[de], NULL, value, 0) != ISO_OK)
-                return false;
-            at = builder->at;
-        }
-    }
-    builder->at = at;
-    return doubt == 0 && !line_any(bad);
+    for (uint32_t word = 0; word < blocks; word++)
+        if (!put_fields(builder, draft, word, line_bits(present[word]), &bad))
+            return false;
+    return !line_any(bad);
 }
 
 /* --- the careful line --- */

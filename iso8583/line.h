@@ -1,4 +1,4 @@
-/* line.h - sixteen characters at a time, shared by the straight lines of parse.c and build.c.
+/* line.h - sixteen bytes at a time, shared by the straight lines of parse.c and build.c.
  *
  * Bytes outside the value are masked away. Near the end of the buffer the sixteen are taken from
  * further left, so nothing beyond the buffer is ever read; hence LINE_BYTES_MIN. */
@@ -8,25 +8,37 @@
 #include "iso8583/program.h"
 
 #define INLINE static inline __attribute__((always_inline))
+/* A loop over fields is a function by itself, so that it has all registers to itself. */
+#define APART static __attribute__((noinline))
 
 #define LINE_BYTES_MIN 16u
-#define LINE_LONG      64u /* longer runs go to dialect->check_long() */
+#define LINE_LONG      64u /* text from here on goes to dialect->copy_long() */
 
 static const uint8_t line_lanes[48] = {
     0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
     0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0};
 
-static inline bool line_any(bytes16 bad)
+INLINE bool line_any(bytes16 bad)
 {
-    uint64_t halves[2];
-    memcpy(halves, &bad, sizeof(halves));
+    typedef uint64_t words2 __attribute__((vector_size(16)));
+    words2 halves = (words2)bad;
     return (halves[0] | halves[1]) != 0;
 }
 
+/* A bitmap's lowest field first: the bit of DE n is bit n - 1, for a lowest bit is found and taken
+ * away fastest. */
+static inline uint64_t line_bits(uint64_t map)
+{
+    map = __builtin_bswap64(map);
+    map = (map >> 4 & UINT64_C(0x0F0F0F0F0F0F0F0F)) | (map & UINT64_C(0x0F0F0F0F0F0F0F0F)) << 4;
+    map = (map >> 2 & UINT64_C(0x3333333333333333)) | (map & UINT64_C(0x3333333333333333)) << 2;
+    return (map >> 1 & UINT64_C(0x5555555555555555)) | (map & UINT64_C(0x5555555555555555)) << 1;
+}
+
 /* The sixteen bytes that hold data[at .. at + count), count <= 16, and the mask of those. */
-static inline bytes16 line_load(const uint8_t *data, uint32_t data_size, uint32_t at,
-                                uint32_t count, bytes16 *mask)
+INLINE bytes16 line_load(const uint8_t *data, uint32_t data_size, uint32_t at, uint32_t count,
+                         bytes16 *mask)
 {
     bytes16 x;
     uint32_t last = data_size - 16;
@@ -44,51 +56,19 @@ static inline bytes16 line_load(const uint8_t *data, uint32_t data_size, uint32_
     return x;
 }
 
-static inline void range_expand(const struct range *range, struct range_vectors *vectors)
-{
-    memset(&vectors->low, range->low, 16);
-    memset(&vectors->span, range->span, 16);
-    memset(&vectors->low_folded, range->low_folded, 16);
-    memset(&vectors->span_folded, range->span_folded, 16);
-    memset(&vectors->extra, range->extra, 16);
-    memset(&vectors->fold, range->fold, 16);
-}
-
 /* FF where a byte is outside the range. */
-static inline bytes16 line_wrong(const struct range_vectors *range, bytes16 x)
+INLINE bytes16 line_wrong(const struct range *range, bytes16 x)
 {
-    return ~((bytes16)((x - range->low) <= range->span) |
-             (bytes16)(((x | range->fold) - range->low_folded) <= range->span_folded) |
-             (bytes16)(x == range->extra));
+    return ((bytes16)((x - range->low) <= range->span) |
+            (bytes16)(((x | range->fold) - range->low_folded) <= range->span_folded) |
+            (bytes16)(x == range->extra)) ^
+           range->right;
 }
 
-static inline void line_check_text(const struct range_vectors *range, const uint8_t *data,
-                                   uint32_t data_size, uint32_t at, uint32_t size, bytes16 *bad)
+/* Not zero where a byte is no two digits. */
+INLINE bytes16 line_wrong_packed(bytes16 x)
 {
-    for (;;) {
-        uint32_t count = size < 16 ? size : 16;
-        bytes16 mask, x = line_load(data, data_size, at, count, &mask);
-        *bad |= line_wrong(range, x) & mask;
-        if (size <= 16)
-            return;
-        at += 16;
-        size -= 16;
-    }
-}
-
-static inline void line_check_packed(const uint8_t *data, uint32_t data_size, uint32_t at,
-                                     uint32_t size, bytes16 *bad)
-{
-    for (;;) {
-        uint32_t count = size < 16 ? size : 16;
-        bytes16 mask, x = line_load(data, data_size, at, count, &mask);
-        bytes16 wrong = (bytes16)(x >> 4 > 9) | (bytes16)((x & 15) > 9);
-        *bad |= wrong & mask;
-        if (size <= 16)
-            return;
-        at += 16;
-        size -= 16;
-    }
+    return (bytes16)(x > 0x99) | (bytes16)((x & 15) > 9);
 }
 
 #endif

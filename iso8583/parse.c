@@ -1,8 +1,9 @@
-/* parse.c - the straight line: a well-formed message to its index, without a branch per doubt.
+/* parse.c - the straight line: a well-formed message to its index.
  *
  * DESIGN  Bitmaps are walked from bit to bit; a field's op says how its length stands and which
- * bytes may be in it. Sixteen characters are judged at once against three ranges; what is wrong is
- * gathered in a vector that is looked at once, behind the last field. Any doubt at all hands the
+ * bytes may be in it. Fields one behind the other whose bytes are judged alike (and their prefixes,
+ * where digits are right by the same check) are one run, judged at once when it ends: run.c. Most
+ * fixed fields follow in a run, so that a size is all that is asked of them. Any doubt hands the
  * message to interpret.c, which reads it again and says where and why. So this file never explains
  * anything. Data-plane threads; no state. */
 #include "iso8583/line.h"
@@ -64,158 +65,140 @@ static inline uint64_t take_map(bool hex, const uint8_t *p, bytes16 *bad)
     return __builtin_bswap64(word);
 }
 
-/* The length prefix of a field; a digit that is none, or a count out of bounds, makes *doubt set.
- */
-static inline uint32_t take_length(const struct op *op, const uint8_t *p, uint32_t *doubt)
-{
-    uint32_t a = p[0], b, c, d, zero;
-    switch (op->length) {
-    case ISO_LEN_ASCII:
-    case ISO_LEN_EBCDIC:
-        zero = op->length == ISO_LEN_ASCII ? '0' : 0xF0;
-        a -= zero;
-        if (op->prefix == 1) {
-            *doubt |= a > 9;
-            return a;
-        }
-        b = p[1] - zero;
-        *doubt |= (uint32_t)(a > 9) | (uint32_t)(b > 9);
-        a = a * 10 + b;
-        if (op->prefix == 2)
-            return a;
-        c = p[2] - zero;
-        *doubt |= c > 9;
-        a = a * 10 + c;
-        if (op->prefix == 3)
-            return a;
-        d = p[3] - zero;
-        *doubt |= d > 9;
-        return a * 10 + d;
-    case ISO_LEN_PACKED: /* a byte of two digits stands for itself less 6 for each ten */
-        *doubt |= (uint32_t)(a > 0x99) | (uint32_t)((a & 15) > 9);
-        a -= 6 * (a >> 4);
-        if (op->prefix == 1)
-            return a;
-        b = p[1];
-        *doubt |= (uint32_t)(b > 0x99) | (uint32_t)((b & 15) > 9);
-        return a * 100 + b - 6 * (b >> 4);
-    default: /* ISO_LEN_BINARY; compile.c makes no other */
-        return op->prefix == 1 ? a : a << 8 | p[1];
-    }
-}
-
-static bool take_called(const struct iso_dialect *dialect, struct span frame, uint32_t de,
-                        uint32_t position, struct iso_field *field)
-{
-    const struct iso_node *node = dialect->fields[de];
-    struct problem problem;
-    if (value_read(dialect, node, frame.data, position, frame.size, field, &problem) != ISO_OK)
-        return false;
-    return node->composite.kind == ISO_COMPOSITE_NONE || node->composite.lazy ||
-           composite_check(dialect, frame.data, node, field, &problem) == ISO_OK;
-}
-
 struct taking { /* what is carried from field to field */
-    const struct iso_dialect *dialect;
-    struct span frame;
-    uint32_t position, doubt;
-    bytes16 bad;
+    const uint8_t *data;
+    uint32_t size, position;
+    uint32_t run_at, run_check; /* where the run that is not judged yet begins, and by what */
 };
 
-/* Any field that needs no interpreter. False: too short. */
-INLINE bool take_other(struct taking *taking, const struct op *op, struct iso_field *field)
+/* The functions below take a field. False: it is too short, or something is wrong. */
+
+INLINE bool take_fixed(struct taking *taking, const struct op *op, struct iso_field *field)
 {
-    const struct iso_dialect *dialect = taking->dialect;
-    struct span frame = taking->frame;
-    uint32_t position = taking->position, left = frame.size - position;
-    uint32_t prefix = 0, count = op->max, size = op->size;
-    if (op->length != ISO_LEN_FIXED) {
-        prefix = op->prefix;
-        if (unlikely(left < prefix))
-            return false;
-        count = take_length(op, frame.data + position, &taking->doubt);
-        taking->doubt |= (count - op->min) > (uint32_t)(op->max - op->min);
-        size = op->kind == OP_PACKED ? (count + 1) / 2 : count;
-        position += prefix;
-        left -= prefix;
-    }
-    if (unlikely(op->group > 1))
-        taking->doubt |= count % op->group;
-    if (unlikely(size > left))
+    uint32_t size = op->index.size;
+    uint64_t word;
+    if (unlikely(size > taking->size - taking->position))
         return false;
-    *field =
-        (struct iso_field){(uint16_t)position, (uint16_t)size, (uint16_t)count, (uint16_t)prefix};
-    const uint8_t *value = frame.data + position;
-    if (op->kind == OP_TEXT && unlikely(size > LINE_LONG)) {
-        taking->doubt |= dialect->check_long(&dialect->ranges_plain[op->check], value, size);
-    } else if (op->kind == OP_TEXT) {
-        line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position, size,
-                        &taking->bad);
-    } else if (op->kind == OP_PACKED) {
-        if (op->nibble_max == 9)
-            line_check_packed(frame.data, frame.size, position, size, &taking->bad);
-        if ((count & 1) != 0)
-            taking->doubt |=
-                (op->flags & OP_FILLS_RIGHT) != 0 ? value[size - 1] & 15u : (uint32_t)value[0] >> 4;
-    } else if (op->kind == OP_SIGNED) {
-        taking->doubt |= value[0] != 'C' && value[0] != 'D';
-        if ((op->flags & OP_SIGN_PACKED) != 0)
-            line_check_packed(frame.data, frame.size, position + 1, size - 1, &taking->bad);
-        else
-            line_check_text(&dialect->ranges[op->check], frame.data, frame.size, position + 1,
-                            size - 1, &taking->bad);
-    }
-    taking->position = position + size;
+    memcpy(&word, &op->index, sizeof(word));
+    word += taking->position;
+    memcpy(field, &word, sizeof(word)); /* one store; the compiler would make four */
+    taking->position += size;
     return true;
 }
 
-/* The fields of one bitmap. False: a doubt that leaves no way to go on. */
-INLINE bool take_fields(struct taking *taking, uint32_t word, uint64_t bits, struct iso_msg *out)
+INLINE bool take_guarded(struct taking *taking, const struct op *op, struct iso_field *field)
 {
-    const struct iso_dialect *dialect = taking->dialect;
-    const struct op *ops = dialect->ops + word * 64 + 1;
-    struct iso_field *fields = out->fields + word * 64 + 1;
-    struct span frame = taking->frame;
-    while (bits != 0) {
-        uint32_t bit = (uint32_t)__builtin_clzll(bits), position = taking->position, size;
-        bits &= ~(UINT64_C(1) << 63 >> bit);
+    uint32_t at = taking->position + op->guard_at;
+    return take_fixed(taking, op, field) &&
+           ((taking->data[at] - op->guard_base) & op->guard_mask) == 0;
+}
+
+INLINE uint32_t take_length(const struct iso_dialect *dialect, const struct op *op,
+                            const uint8_t *p)
+{
+    const uint16_t *values = dialect->lengths[op->length];
+    uint32_t count = values[p[0]], prefix = op->prefix;
+    if (prefix == 1)
+        return count;
+    count = count * op->base + values[p[1]];
+    if (prefix == 2)
+        return count;
+    count = count * op->base + values[p[2]];
+    return prefix == 3 ? count : count * op->base + values[p[3]];
+}
+
+INLINE bool take_variable(struct taking *taking, const struct iso_dialect *dialect,
+                          const struct op *op, bool packed, struct iso_field *field)
+{
+    uint32_t at = taking->position + op->prefix;
+    if (unlikely(op->prefix > taking->size - taking->position))
+        return false;
+    uint32_t count = take_length(dialect, op, taking->data + taking->position);
+    uint32_t size = packed ? (count + 1) / 2 : count;
+    if (unlikely(count - op->min > op->span || size > taking->size - at))
+        return false;
+    uint64_t word;
+    memcpy(&word, &op->index, sizeof(word));
+    word += taking->position + ((uint64_t)size << 16) + ((uint64_t)count << 32);
+    memcpy(field, &word, sizeof(word));
+    taking->position = at + size;
+    if (!packed || (count & 1) == 0)
+        return true;
+    bool right = (op->flags & OP_FILLS_RIGHT) != 0;
+    return right ? (taking->data[at + size - 1] & 15) == 0 : taking->data[at] >> 4 == 0;
+}
+
+/* What is rare: groups, composites, and fields that need the interpreter. */
+static bool take_other(struct taking *taking, const struct iso_dialect *dialect,
+                       const struct op *op, struct iso_field *field)
+{
+    const struct iso_node *node = dialect->fields[op - dialect->ops];
+    struct problem problem;
+    if (op->take == TAKE_CALL) {
+        if (value_read(dialect, node, taking->data, taking->position, taking->size, field,
+                       &problem) != ISO_OK)
+            return false;
+        taking->position = (uint32_t)field->offset + field->size;
+    } else if (op->length == ISO_LEN_FIXED) {
+        if (!take_guarded(taking, op, field))
+            return false;
+    } else if (!take_variable(taking, dialect, op, op->kind == OP_PACKED, field)) {
+        return false;
+    }
+    if (op->group > 1 && field->count % op->group != 0)
+        return false;
+    return node->composite.kind == ISO_COMPOSITE_NONE || node->composite.lazy ||
+           composite_check(dialect, taking->data, node, field, &problem) == ISO_OK;
+}
+
+INLINE bool run_is_right(const struct taking *taking, const struct iso_dialect *dialect)
+{
+    return !dialect->check_run(&dialect->ranges[taking->run_check], taking->data, taking->size,
+                               taking->run_at, taking->position - taking->run_at);
+}
+
+/* The fields of one bitmap; `ops` and `fields` are those of its first bit. False: a doubt. */
+APART bool take_fields(struct taking *carried, const struct iso_dialect *dialect,
+                       const struct op *ops, uint64_t bits, struct iso_field *fields)
+{
+    struct taking taking = *carried;
+    for (; bits != 0; bits &= bits - 1) {
+        uint32_t bit = (uint32_t)__builtin_ctzll(bits);
         const struct op *op = &ops[bit];
-        bytes16 mask, x;
-        switch ((enum op_shape)op->shape) {
-        case SHAPE_TEXT_1:
-        case SHAPE_TEXT_4:
-        case SHAPE_TEXT_8:
-            size = op->size;
-            if (unlikely(size > frame.size - position))
+        struct iso_field *field = &fields[bit];
+        bool taken = false;
+        if (likely(op->follows == taking.run_check)) {
+            if (!take_fixed(&taking, op, field))
                 return false;
-            fields[bit] = (struct iso_field){(uint16_t)position, op->size, op->max, 0};
-            x = line_load(frame.data, frame.size, position, size, &mask);
-            taking->bad |= line_wrong(&dialect->ranges[op->check], x) & mask;
-            taking->position = position + size;
+            continue;
+        }
+        if (op->joins != taking.run_check) {
+            if (!run_is_right(&taking, dialect))
+                return false;
+            taking.run_at = taking.position + op->lead;
+            taking.run_check = op->check;
+        }
+        switch ((enum op_take)op->take) {
+        case TAKE_FIXED:
+            taken = take_guarded(&taking, op, field);
             break;
-        case SHAPE_PACKED:
-            size = op->size;
-            if (unlikely(size > frame.size - position))
-                return false;
-            fields[bit] = (struct iso_field){(uint16_t)position, op->size, op->max, 0};
-            x = line_load(frame.data, frame.size, position, size, &mask);
-            taking->bad |= ((bytes16)(x >> 4 > 9) | (bytes16)((x & 15) > 9)) & mask;
-            taking->doubt |=
-                frame.data[(op->flags & OP_FILLS_RIGHT) != 0 ? position + size - 1 : position] &
-                op->odd_mask;
-            taking->position = position + size;
+        case TAKE_BYTES:
+            taken = take_variable(&taking, dialect, op, false, field);
             break;
-        case SHAPE_OTHER:
-            if (!take_other(taking, op, &fields[bit]))
-                return false;
+        case TAKE_DIGITS:
+            taken = take_variable(&taking, dialect, op, true, field);
             break;
-        case SHAPE_CALL:
-            if (!take_called(dialect, frame, word * 64 + bit + 1, position, &fields[bit]))
-                return false;
-            taking->position = (uint32_t)fields[bit].offset + fields[bit].size;
+        case TAKE_OTHER:
+        case TAKE_CALL:
+            *carried = taking;
+            taken = take_other(carried, dialect, op, field);
+            taking.position = carried->position;
             break;
         }
+        if (unlikely(!taken))
+            return false;
     }
+    *carried = taking;
     return true;
 }
 
@@ -262,11 +245,12 @@ static bool parse_straight(const struct iso_dialect *dialect, struct span frame,
          (present[2] & ~dialect->known[2])) != 0 ||
         line_any(bad))
         return false;
-    struct taking taking = {dialect, frame, position, 0, bad};
+    struct taking taking = {frame.data, frame.size, position, position, CHECK_NONE};
     for (uint32_t word = 0; word < blocks; word++)
-        if (!take_fields(&taking, word, present[word], out))
+        if (!take_fields(&taking, dialect, dialect->ops + word * 64 + 1, line_bits(present[word]),
+                         out->fields + word * 64 + 1))
             return false;
-    if (taking.position != frame.size || taking.doubt != 0 || line_any(taking.bad))
+    if (taking.position != frame.size || !run_is_right(&taking, dialect))
         return false;
     out->frame = frame.data;
     out->size = frame.size;

@@ -1,9 +1,8 @@
 /* program.h - what a dialect is once compiled. Internal to iso8583/.
  *
  * DESIGN  Two forms of the same thing: nodes (node.h), which the interpreter, the walkers and the
- * builder read, and one 16-byte op per field for the straight line of parse.c and build.c. A field
- * that the straight line cannot do is OP_CALL: it goes through the interpreter for that field
- * alone. */
+ * builder read, and one 32-byte op per field for the straight line of parse.c and build.c. A field
+ * that the straight line cannot do goes through the interpreter, alone. */
 #ifndef ISO8583_PROGRAM_H
 #define ISO8583_PROGRAM_H
 
@@ -12,53 +11,82 @@
 
 enum op_kind {
     OP_ABSENT, /* the dialect has no such field */
-    OP_TEXT,   /* single-byte characters, checked by ranges */
+    OP_TEXT,   /* one byte a character; bytes too, with every one of them right */
     OP_PACKED, /* packed digits, odd counts with a zero nibble on either side */
     OP_SIGNED, /* fixed x+n: C or D, then packed digits (an even count) or ASCII ones */
-    OP_RAW,    /* bytes */
     OP_CALL,   /* the interpreter */
 };
-/* The commonest fields have a shape of their own: fewer questions for each of them. */
-enum op_shape {
-    SHAPE_OTHER,
-    SHAPE_TEXT_1, /* fixed characters, 1 to 3 of them */
-    SHAPE_TEXT_4, /* 4 to 7 */
-    SHAPE_TEXT_8, /* 8 to 15 */
-    SHAPE_PACKED, /* fixed digits in at most 16 bytes */
-    SHAPE_CALL,
+/* How parse.c takes a field. */
+enum op_take {
+    TAKE_FIXED,
+    TAKE_BYTES,  /* variable, one byte a count */
+    TAKE_DIGITS, /* variable, packed */
+    TAKE_OTHER,  /* any of them in groups, or with a sub-structure that is walked */
+    TAKE_CALL,
+};
+/* How build.c puts a canonical value that needs no padding: fixed ones by their size or count of
+ * digits, so that each has straight moves of its own. */
+enum op_put {
+    PUT_TEXT_1,   /* fixed text and bytes: 1 to 3 */
+    PUT_TEXT_4,   /* 4 to 7 */
+    PUT_TEXT_8,   /* 8 to 15 */
+    PUT_PACKED_2, /* fixed digits: 2 or 4 */
+    PUT_PACKED_3,
+    PUT_PACKED_4, /* 6 or 8 */
+    PUT_PACKED_8, /* 10, 12, 14, 16 */
+    PUT_SIGNED_8, /* a sign and 8 digits, packed */
+    PUT_BYTES,    /* variable, one byte a count */
+    PUT_DIGITS,   /* variable, packed */
+    PUT_OTHER,    /* any of them in groups, or of another size */
+    PUT_CALL,     /* value_build() */
 };
 enum op_flag {
     OP_CONVERTS = 1,    /* canonical text is not what stands on the wire */
     OP_FILLS_RIGHT = 2, /* packed: the zero of an odd count stands on the right */
     OP_SIGN_PACKED = 4, /* signed: the digits are packed */
+    OP_TRACK = 8,       /* packed: nibbles to 15 */
 };
 struct op {
-    uint8_t kind;
-    uint8_t length; /* enum iso_length_encoding: FIXED, ASCII, EBCDIC, PACKED, BINARY */
-    uint8_t prefix; /* its bytes on the wire */
-    uint8_t check;  /* index into ranges[] */
-    uint16_t min, max;
-    uint16_t size;      /* fixed: bytes */
-    uint8_t flags;      /* OP_CONVERTS .. */
-    uint8_t shape;      /* enum op_shape */
-    uint8_t nibble_max; /* packed: 9, or 15 for tracks */
-    uint8_t odd_mask;   /* SHAPE_PACKED: the filler of an odd count within its byte, or 0 */
-    uint16_t group;     /* > 1: the count must be a multiple */
+    struct iso_field index; /* as it stands in the message's index, less what depends on it */
+    uint16_t min, span;     /* of the count: min to min + span */
+    uint16_t base;          /* of the length prefix: what a byte is worth more than the next */
+    /* Fixed: one byte is looked at apart: the filler of an odd count, a sign. It is right when
+     * (byte - guard_base) & guard_mask is 0. */
+    uint16_t guard_at;
+    uint8_t guard_base, guard_mask;
+    uint8_t kind;    /* enum op_kind */
+    uint8_t take;    /* enum op_take */
+    uint8_t put;     /* enum op_put */
+    uint8_t flags;   /* enum op_flag */
+    uint8_t length;  /* enum iso_length_encoding: FIXED, ASCII, EBCDIC, PACKED, BINARY */
+    uint8_t prefix;  /* its bytes on the wire */
+    uint8_t check;   /* index into ranges[]: what the bytes may be */
+    uint8_t lead;    /* bytes before those that are checked: the prefix, or a sign in ASCII */
+    uint8_t joins;   /* the check of a run that may go on with this field; or CHECKS_APART */
+    uint8_t follows; /* the same, of a fixed field that needs no other look; or CHECKS_APART */
+    uint8_t shift;   /* PUT_PACKED_3: the bits behind the last digit */
+    uint8_t unused;
+    uint16_t group; /* > 1: the count must be a multiple */
 };
-_Static_assert(sizeof(struct op) == 16, "four ops a cache line");
+_Static_assert(sizeof(struct op) == 32, "two ops a cache line");
 
-/* Three ways for a byte to be right: within [low, low+span]; (byte | 20) within [low_folded,
- * +span]; or equal to `extra`. Enough for every class of one charset that the straight line takes.
- */
+/* Three ways for a byte to be right: within [low, low+span]; (byte | fold) within [low_folded,
+ * +span]; or equal to `extra`. Or to be wrong: then `right` is 0. Enough for every class of one
+ * charset that the straight line takes. */
 typedef uint8_t bytes16 __attribute__((vector_size(16)));
-struct range {
-    uint8_t low, span, low_folded, span_folded, extra, fold;
-    bool is_one; /* the first way is all there is */
+enum range_kind {
+    RANGE_ALL,    /* every byte is right */
+    RANGE_PACKED, /* two digits a byte; not told by the three ways */
+    RANGE_ONE,    /* the first way is all there is */
+    RANGE_SOME,
 };
+struct range { /* sixteen times the same byte */
+    bytes16 low, span, low_folded, span_folded, fold, extra, right;
+    enum range_kind kind;
+};
+enum { CHECK_NONE, CHECK_PACKED, CHECK_DIGITS, CHECKS_APART = 0xFF }; /* the first of ranges[] */
 enum { RANGES_MAX = 16 };
-struct range_vectors {
-    bytes16 low, span, low_folded, span_folded, fold, extra;
-};
+#define LENGTH_WRONG 0x4000u /* more than any length of four digits */
 
 struct iso_charset { /* of a single-byte encoding */
     uint8_t to_latin1[256], from_latin1[256];
@@ -96,11 +124,13 @@ struct iso_dialect {
     struct iso_mti_form mti;
     struct iso_bitmap_form bitmap;
     struct iso_header_form header;
-    struct range_vectors ranges[RANGES_MAX];
-    /* Long runs, by what the processor can do; see long.c. */
-    bool (*check_long)(const struct range *range, const uint8_t *data, uint32_t size);
+    struct range ranges[RANGES_MAX];
+    /* What a byte of a length prefix stands for; LENGTH_WRONG when it is none. */
+    uint16_t lengths[ISO_LEN_BINARY + 1][256];
+    /* Runs of bytes, by what the processor can do; see run.c. */
+    bool (*check_run)(const struct range *range, const uint8_t *data, uint32_t data_size,
+                      uint32_t at, uint32_t size);
     bool (*copy_long)(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size);
-    struct range ranges_plain[RANGES_MAX];
     const struct iso_node *fields[ISO_FIELDS_MAX + 1];
     struct iso_charset
         charsets[ISO_ENC_EBCDIC1047 + 1]; /* by enum iso_encoding; utf8, gbk unused */
@@ -247,12 +277,16 @@ static inline int hex_digit(uint8_t c, bool ebcdic)
     return -1;
 }
 
-/* --- long.c: is one of many characters (64 or more) outside the range? copy_: copied, too --- */
-bool check_long_plain(const struct range *range, const uint8_t *data, uint32_t size);
-bool check_long_wide(const struct range *range, const uint8_t *data, uint32_t size);
+/* --- run.c --- */
+/* Is one of data[at .. at + size) outside the range? */
+bool check_run_plain(const struct range *range, const uint8_t *data, uint32_t data_size,
+                     uint32_t at, uint32_t size);
+bool check_run_wide(const struct range *range, const uint8_t *data, uint32_t data_size, uint32_t at,
+                    uint32_t size);
+/* Copies 64 bytes or more. Is one of them outside the range? */
 bool copy_long_plain(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size);
 bool copy_long_wide(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size);
-bool long_is_wide(void); /* can this processor run the wide ones? */
+bool run_is_wide(void); /* can this processor run the wide ones? */
 
 /* --- compile.c --- */
 void compile_ops(struct iso_dialect *dialect);

@@ -45,8 +45,8 @@ INLINE bytes16 put_text_1(uint8_t *to, const uint8_t *from, uint32_t size) /* 1 
     return x;
 }
 
-INLINE void put_text(const struct range_vectors *range, uint8_t *to, const uint8_t *from,
-                     uint32_t size, bytes16 *bad)
+INLINE void put_text(const struct range *range, uint8_t *to, const uint8_t *from, uint32_t size,
+                     bytes16 *bad)
 {
     bytes16 x;
     if (size >= 16) {
@@ -69,89 +69,150 @@ INLINE void put_text(const struct range_vectors *range, uint8_t *to, const uint8
     *bad |= line_wrong(range, x);
 }
 
-INLINE uint32_t put_length(const struct op *op, uint32_t count, uint8_t *out)
+INLINE uint8_t *put_length(const struct op *op, uint32_t count, uint8_t *out)
 {
     uint32_t zero = op->length == ISO_LEN_EBCDIC ? 0xF0 : '0';
     switch (op->length) {
     case ISO_LEN_ASCII:
     case ISO_LEN_EBCDIC:
-        if (op->prefix == 2) {
-            out[0] = (uint8_t)(zero + count / 10);
-            out[1] = (uint8_t)(zero + count % 10);
-            return 2;
-        }
         for (uint32_t i = op->prefix; i > 0; i--) {
             out[i - 1] = (uint8_t)(zero + count % 10);
             count /= 10;
         }
-        return op->prefix;
-    case ISO_LEN_PACKED:
-        for (uint32_t i = op->prefix; i > 0; i--) {
-            out[i - 1] = (uint8_t)(count / 10 % 10 << 4 | count % 10);
-            count /= 100;
+        break;
+    case ISO_LEN_PACKED: /* at most four digits; a byte of two is six more for each ten */
+        if (op->prefix == 2) {
+            uint32_t high = count / 100;
+            count %= 100;
+            out[0] = (uint8_t)(high + 6 * (high / 10));
         }
-        return op->prefix;
+        out[op->prefix - 1] = (uint8_t)(count + 6 * (count / 10));
+        break;
     default: /* ISO_LEN_BINARY */
         if (op->prefix == 2)
-            *out++ = (uint8_t)(count >> 8);
-        *out = (uint8_t)count;
-        return op->prefix;
+            out[0] = (uint8_t)(count >> 8);
+        out[op->prefix - 1] = (uint8_t)count;
+        break;
     }
+    return out + op->prefix;
 }
 
-/* Eight digits to four bytes, four to two. *doubt becomes not zero when one is beyond `most`. */
-INLINE void pack_eight(uint8_t *to, const uint8_t *from, uint32_t most, uint64_t *doubt)
+/* --- packed digits --- */
+
+/* Eight digits to four bytes, four to two; the first digit is the lowest byte. *wrong becomes not
+ * zero when one is beyond `most`. */
+INLINE uint32_t pack_eight(uint64_t x, uint32_t most, uint64_t *wrong)
 {
-    uint64_t x;
-    memcpy(&x, from, 8);
     x ^= UINT64_C(0x3030303030303030);
-    *doubt |= (x | (x + UINT64_C(0x0101010101010101) * (15 - most))) & UINT64_C(0xF0F0F0F0F0F0F0F0);
+    *wrong |= (x | (x + UINT64_C(0x0101010101010101) * (15 - most))) & UINT64_C(0xF0F0F0F0F0F0F0F0);
     x = (x << 4 | x >> 8) & UINT64_C(0x00FF00FF00FF00FF);
     x = (x | x >> 8) & UINT64_C(0x0000FFFF0000FFFF);
-    uint32_t packed = (uint32_t)(x | x >> 16);
-    memcpy(to, &packed, 4);
+    return (uint32_t)(x | x >> 16);
 }
 
-INLINE void pack_four(uint8_t *to, const uint8_t *from, uint32_t most, uint64_t *doubt)
+INLINE uint32_t pack_four(uint32_t x, uint32_t most, uint64_t *wrong)
 {
-    uint32_t x;
-    memcpy(&x, from, 4);
     x ^= 0x30303030u;
-    *doubt |= (x | (x + 0x01010101u * (15 - most))) & 0xF0F0F0F0u;
+    *wrong |= (x | (x + 0x01010101u * (15 - most))) & 0xF0F0F0F0u;
     x = (x << 4 | x >> 8) & 0x00FF00FFu;
-    uint16_t packed = (uint16_t)(x | x >> 8);
-    memcpy(to, &packed, 2);
+    return x | x >> 8;
+}
+
+/* Fixed counts, even ones from both ends, which overlap. False: one is no digit. */
+INLINE bool put_packed_2(const struct op *op, uint8_t *to, const uint8_t *from)
+{
+    uint16_t low, high;
+    uint64_t wrong = 0;
+    memcpy(&low, from, 2);
+    memcpy(&high, from + op->index.count - 2, 2);
+    uint32_t packed = pack_four(low | (uint32_t)high << 16, 9, &wrong);
+    to[0] = (uint8_t)packed;
+    to[op->index.size - 1] = (uint8_t)(packed >> 8);
+    return wrong == 0;
+}
+
+INLINE bool put_packed_3(const struct op *op, uint8_t *to, const uint8_t *from)
+{
+    uint16_t low;
+    memcpy(&low, from, 2);
+    uint32_t x = (low | (uint32_t)from[2] << 16) ^ 0x303030u;
+    store_be16(to, (uint16_t)(((x & 15) << 8 | (x >> 4 & 0xF0) | x >> 16) << op->shift));
+    return ((x | (x + 0x060606u)) & 0xF0F0F0u) == 0;
+}
+
+INLINE bool put_packed_4(const struct op *op, uint8_t *to, const uint8_t *from)
+{
+    uint32_t low, high;
+    uint64_t wrong = 0;
+    memcpy(&low, from, 4);
+    memcpy(&high, from + op->index.count - 4, 4);
+    uint32_t packed = pack_eight(low | (uint64_t)high << 32, 9, &wrong);
+    uint16_t first = (uint16_t)packed, last = (uint16_t)(packed >> 16);
+    memcpy(to, &first, 2);
+    memcpy(to + op->index.size - 2, &last, 2);
+    return wrong == 0;
+}
+
+INLINE bool put_packed_8(const struct op *op, uint8_t *to, const uint8_t *from)
+{
+    uint64_t low, high, wrong = 0;
+    memcpy(&low, from, 8);
+    memcpy(&high, from + op->index.count - 8, 8);
+    uint32_t first = pack_eight(low, 9, &wrong), last = pack_eight(high, 9, &wrong);
+    memcpy(to, &first, 4);
+    memcpy(to + op->index.size - 4, &last, 4);
+    return wrong == 0;
+}
+
+INLINE bool put_signed_8(uint8_t *to, const uint8_t *from)
+{
+    uint64_t digits, wrong = (uint8_t)(from[0] - 'C') > 1;
+    to[0] = from[0];
+    memcpy(&digits, from + 1, 8);
+    uint32_t packed = pack_eight(digits, 9, &wrong);
+    memcpy(to + 1, &packed, 4);
+    return wrong == 0;
 }
 
 /* `count` digits, packed, with a zero on the left or right when odd; the last ones overlap the ones
- * before. Not zero when a digit is beyond `most`. */
-INLINE uint32_t pack_digits(uint8_t *to, const uint8_t *from, uint32_t count, bool fills_right,
-                            uint32_t most)
+ * before. False: one is no digit, or (of a track) no character from 0 to ?. */
+static inline bool put_digits(const struct op *op, uint8_t *to, const uint8_t *from, uint32_t count)
 {
-    uint64_t doubt = 0;
+    uint32_t most = (op->flags & OP_TRACK) != 0 ? 15 : 9, packed;
+    uint64_t wrong = 0;
     if ((count & 1) != 0) {
+        bool right = (op->flags & OP_FILLS_RIGHT) != 0;
+        uint32_t single = (uint32_t)(right ? from[count - 1] : from[0]) - '0';
         count--;
-        uint32_t single = (uint32_t)(fills_right ? from[count] : from[0]) - '0';
-        doubt |= single > most;
-        if (fills_right)
+        wrong |= single > most;
+        if (right)
             to[count / 2] = (uint8_t)(single << 4);
         else
             *to++ = (uint8_t)single;
-        from += !fills_right;
+        from += !right;
     }
     if (count >= 8) {
-        for (uint32_t i = 0; i + 8 < count; i += 8)
-            pack_eight(to + i / 2, from + i, most, &doubt);
-        pack_eight(to + count / 2 - 4, from + count - 8, most, &doubt);
+        uint64_t eight;
+        for (uint32_t next = 0; next < count; next += 8) {
+            uint32_t at = next < count - 8 ? next : count - 8;
+            memcpy(&eight, from + at, 8);
+            packed = pack_eight(eight, most, &wrong);
+            memcpy(to + at / 2, &packed, 4);
+        }
     } else if (count >= 4) {
-        pack_four(to, from, most, &doubt);
-        pack_four(to + count / 2 - 2, from + count - 4, most, &doubt);
+        uint32_t four;
+        for (uint32_t next = 0; next < count; next += 4) {
+            uint32_t at = next < count - 4 ? next : count - 4;
+            memcpy(&four, from + at, 4);
+            packed = pack_four(four, most, &wrong);
+            memcpy(to + at / 2, &packed, 2);
+        }
     } else if (count == 2) {
         uint32_t high = (uint32_t)from[0] - '0', low = (uint32_t)from[1] - '0';
-        doubt |= (uint32_t)(high > most) | (uint32_t)(low > most);
+        wrong |= (uint32_t)(high > most) | (uint32_t)(low > most);
         *to = (uint8_t)(high << 4 | (low & 15));
     }
-    return doubt != 0;
+    return wrong == 0;
 }
 
 #endif
