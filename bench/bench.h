@@ -45,8 +45,8 @@ int64_t machine_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* ---- figures ------------------------------------------------------------------------------- */
 
-/* Prints rate and latencies: as a JSON object when asked, else as lines for people. `more` is a
- * piece of JSON like "\"links\":8," put in front, or "". */
+/* Prints rate and latencies: as a JSON object when asked, else as lines for people. `more` says
+ * what was measured: a piece of JSON like "\"links\":8," put in front, or "". */
 void bench_print(const char *bench, const char *more, double rate_per_s,
                  const struct histogram *histogram, double foreign_percent, bool json);
 

@@ -172,6 +172,23 @@ int64_t machine_now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* "\"way\":\"ring\",\"bytes\":4096," as "journal_write: way ring, bytes 4096" */
+static void print_head(const char *bench, const char *more)
+{
+    printf("%s", bench);
+    bool is_first = true, starts = true;
+    for (const char *at = more; *at != '\0'; at++) {
+        if (*at == ',') {
+            starts = true;
+        } else if (*at != '"') {
+            printf("%s", !starts ? "" : is_first ? ": " : ", ");
+            putchar(*at == ':' ? ' ' : *at);
+            is_first = starts = false;
+        }
+    }
+    putchar('\n');
+}
+
 void bench_print(const char *bench, const char *more, double rate_per_s,
                  const struct histogram *histogram, double foreign_percent, bool json)
 {
@@ -190,6 +207,7 @@ void bench_print(const char *bench, const char *more, double rate_per_s,
                foreign_percent);
         return;
     }
+    print_head(bench, more);
     printf("%-16s %12.0f\n", "rate_per_s", rate_per_s);
     for (size_t i = 0; i < countof(rows); i++) {
         printf("%-16s %12.1f\n", rows[i].name,
