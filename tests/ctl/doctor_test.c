@@ -74,7 +74,7 @@ static void capture_add(struct capture_file *file, uint32_t link, bool back, con
 
 static int doctor(const char *files, char *out, size_t out_size)
 {
-    char arguments[512];
+    char arguments[1280];
     (void)snprintf(arguments, sizeof arguments,
                    "doctor %s --dialect " RS_DIALECTS "/iso87-ascii.yaml", files);
     return tool_run(arguments, out, out_size);
