@@ -100,8 +100,13 @@ static bool answers(const struct sim_message *answer, const struct sim_message *
 
 static void note_answer(struct acquirer *acquirer, const struct sim_message *answer)
 {
+    bool is_busy = is_text(answer, 39, "91") && is_text(answer, 44, "BUSY");
     acquirer->answers_count++;
-    if (is_text(answer, 39, "91") && is_text(answer, 44, "BUSY")) {
+    if (!tally_add(acquirer->tally, is_busy ? "BUSY" : sim_get(answer, 39))) {
+        complain(acquirer, "DE39 %s is not due: %s STAN %s", sim_get(answer, 39), answer->mti,
+                 sim_get(answer, 11));
+    }
+    if (is_busy) {
         acquirer->busy_count++;
         return; /* not stored: the message is said again */
     }

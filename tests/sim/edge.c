@@ -43,7 +43,7 @@ static const struct watch_kept *request_of(const struct watch *watch, const stru
 }
 
 /* A decision, made in a batch that survived, that says what this answer says. */
-static bool rests_on(const struct watch *watch, const struct traffic_row *row,
+static bool rests_on(const struct watch *watch, uint16_t party, const struct traffic_row *row,
                      const struct watch_kept *kept)
 {
     if (kept->batch == 0 || kept->verdict != LEDGER_VERDICT_REPLY || kept->reply.is_replay != 0 ||
@@ -57,7 +57,7 @@ static bool rests_on(const struct watch *watch, const struct traffic_row *row,
     const struct ledger_request *r = &request->command.request.request;
     int64_t amount = kept->reply.has_amount != 0 ? kept->reply.amount_minor : r->amount_minor;
     bool has_our_de38 = kept->reply.has_de38 != 0;
-    return r->stan == strtoul(sim_get(&row->message, 11), NULL, 10) &&
+    return r->party == party && r->stan == strtoul(sim_get(&row->message, 11), NULL, 10) &&
            r->mti / 10 == strtoul(row->message.mti, NULL, 10) / 10 &&
            (r->de3 / 10000 == 31 || amount == strtoll(sim_get(&row->answer, 4), NULL, 10)) &&
            (!has_our_de38 || memcmp(kept->reply.de38, sim_get(&row->answer, 38), 6) == 0);
@@ -78,12 +78,13 @@ static const char *check_acquirer(const struct watch *watch, const struct acquir
         counts->approvals++;
         bool found = false;
         for (uint32_t k = 0; k < watch_count(watch) && !found; k++) {
-            found = rests_on(watch, row, watch_at(watch, k));
+            found = rests_on(watch, acquirer->party, row, watch_at(watch, k));
         }
         if (!found) {
-            return broken("an approval that is not in the ledger: %s STAN %s DE4 %s DE38 %s",
-                          row->answer.mti, sim_get(&row->answer, 11), sim_get(&row->answer, 4),
-                          sim_get(&row->answer, 38));
+            return broken(
+                "an approval that is not in the ledger: party %u %s STAN %s DE4 %s DE38 %s",
+                acquirer->party, row->answer.mti, sim_get(&row->answer, 11),
+                sim_get(&row->answer, 4), sim_get(&row->answer, 38));
         }
     }
     return NULL;
@@ -176,14 +177,52 @@ static const char *check_told(const struct watch *watch, const struct scheme sch
     return NULL;
 }
 
-const char *edge_check(const struct watch *watch, struct acquirer *acquirer,
+/* ---- between workers and parties ---------------------------------------------------------------
+ */
+
+#define LOOK_BACK 300u /* commands: who reverses does it soon */
+
+/* How often a story went from one worker to another, and the same numbers were said by two. */
+void edge_count_crossings(const struct watch *watch, const struct host *host,
+                          struct edge_counts *counts)
+{
+    for (uint32_t i = 0; i < watch_count(watch); i++) {
+        const struct watch_kept *kept = watch_at(watch, i);
+        const struct ledger_request *r = &kept->command.request.request;
+        uint16_t sender = kept->command.header.sender;
+        if (!watch_is_request(kept)) {
+            continue;
+        }
+        counts->handed_over += kept->verdict == LEDGER_VERDICT_FORWARD &&
+                               host_owner(host, kept->forward.endpoint) != sender;
+        for (uint32_t k = i; k > 0 && i - k < LOOK_BACK; k--) {
+            const struct watch_kept *before = watch_at(watch, k - 1);
+            const struct ledger_request *old = &before->command.request.request;
+            if (!watch_is_request(before)) {
+                continue;
+            }
+            bool is_reversed = r->class == LEDGER_CLASS_REVERSAL && old->stan == r->original_stan &&
+                               old->class == r->original_class && old->party == r->party;
+            counts->reversed_elsewhere += is_reversed && before->command.header.sender != sender;
+            counts->twins += old->party != r->party && old->stan == r->stan &&
+                             old->class == r->class && old->local_time == r->local_time &&
+                             memcmp(old->rrn, r->rrn, sizeof r->rrn) == 0;
+        }
+    }
+}
+
+const char *edge_check(const struct watch *watch, struct acquirer *const acquirers[SIM_ACQUIRERS],
                        const struct scheme schemes[SIM_ENDPOINTS], struct edge_counts *counts)
 {
-    acquirer_compare_repeats(acquirer);
-    counts->repeats += acquirer->compared_count;
-    counts->busy += acquirer->busy_count;
-    const char *why = acquirer->fault[0] != '\0' ? acquirer->fault : NULL;
-    why = why != NULL ? why : check_acquirer(watch, acquirer, counts);
+    const char *why = NULL;
+    for (uint32_t i = 0; i < SIM_ACQUIRERS && why == NULL; i++) {
+        struct acquirer *acquirer = acquirers[i];
+        acquirer_compare_repeats(acquirer);
+        counts->repeats += acquirer->compared_count;
+        counts->busy += acquirer->busy_count;
+        why = acquirer->fault[0] != '\0' ? acquirer->fault : NULL;
+        why = why != NULL ? why : check_acquirer(watch, acquirer, counts);
+    }
     for (uint32_t i = 0; i < SIM_ENDPOINTS && why == NULL; i++) {
         why = schemes[i].fault != NULL ? schemes[i].fault
                                        : check_heard(watch, &schemes[i], i, counts);

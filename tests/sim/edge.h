@@ -8,6 +8,9 @@
 
 struct edge_counts {
     uint64_t approvals, requests, reversals, repeats, busy; /* looked at */
+    uint64_t handed_over;        /* forwarded by another worker than the one that was asked */
+    uint64_t reversed_elsewhere; /* reversals on another worker than their originals */
+    uint64_t twins;              /* the same numbers from two parties */
 };
 
 /* Everybody has been answered, all is resolved. NULL, or the first promise that was broken:
@@ -16,7 +19,9 @@ struct edge_counts {
  * - a request that a scheme heard has a durable intent and was said once; what a scheme did not
  *   answer, or the ledger does not know the outcome of, or the acquirer reversed, was reversed
  * there with DE90 = the identity of our leg; nothing else was. */
-const char *edge_check(const struct watch *watch, struct acquirer *acquirer,
+const char *edge_check(const struct watch *watch, struct acquirer *const acquirers[SIM_ACQUIRERS],
                        const struct scheme schemes[SIM_ENDPOINTS], struct edge_counts *counts);
+void edge_count_crossings(const struct watch *watch, const struct host *host,
+                          struct edge_counts *counts);
 
 #endif

@@ -9,9 +9,8 @@
 #include "ledger/follower.h"
 #include "ledger/frame.h"
 #include "ledger/shard.h"
-#include "ledger/state.h"
-#include "ledger/verify.h"
 #include "rules/rules.h"
+#include "switch/mesh.h"
 #include "switch/worker.h"
 #include "tests/sim/hsm_sim.h"
 #include <setjmp.h>
@@ -28,6 +27,15 @@ struct disk_pipe { /* the io's durable writes, on their way to the simulated dis
     struct host *host;
 };
 
+struct host_worker {
+    struct worker *worker;
+    struct ledger_ref_reader *reader;
+    struct hsm_client *hsm;
+    struct agent_ops ops; /* sleepy ones before the worker's own */
+    const struct agent_ops *plain_ops;
+    bool has_events;
+};
+
 struct host {
     struct sim_world *world;
     struct host_options options;
@@ -40,8 +48,9 @@ struct host {
     struct iso_dialect *dialect;
     struct state_store_ops state_ops;
     struct ledger_ref_store_ops ref_ops;
-    struct rules *rules_set;
+    uint32_t rules_files; /* the set that a start reads */
     const struct rules *_Atomic rules;
+    int64_t rules_since_ns;
 
     /* of one boot */
     struct clock_source clock_source;
@@ -49,14 +58,13 @@ struct host {
     struct clock recovery_clock;
     struct io *io;
     struct ledger *ledger;
-    struct worker *worker;
-    struct ledger_ref_reader *reader;
+    struct mesh *mesh;
+    struct host_worker workers[SIM_WORKERS_MAX];
     struct board *board;
     struct hsm_card_keys
         *card_keys; /* with the seal, made once: their memory is never given back */
     struct hsm_seal *seal;
     struct metric_block *metrics;
-    struct hsm_client *hsm;
     uint32_t memory_mark;
     uint64_t generation; /* of the boot: writes of an earlier one are nobody's */
     uint64_t boots_count;
@@ -90,6 +98,8 @@ static const struct hsm_sim_faults hsm_faults = {.delay_min_ns = 50 * NS_PER_US,
                                                  .delay_max_ns = 20 * NS_PER_MS,
                                                  .late_percent = 2,
                                                  .unavailable_percent = 2};
+
+static struct rules *rule_sets[SIM_RULE_SETS];
 
 /* ---- the disk ----------------------------------------------------------------------------------
  */
@@ -254,13 +264,15 @@ static void drop(struct host *host)
     host->disk_fails = false;
     state_store_memory_crash(host->state);
     ledger_ref_memory_crash(host->ref);
-    if (host->reader != NULL) {
-        host->reader->ops->close(host->reader);
-        host->reader = NULL;
-    }
-    if (host->hsm != NULL) {
-        hsm_sim_destroy(host->hsm);
-        host->hsm = NULL;
+    for (uint32_t i = 0; i < SIM_WORKERS_MAX; i++) {
+        struct host_worker *own = &host->workers[i];
+        if (own->reader != NULL) {
+            own->reader->ops->close(own->reader);
+        }
+        if (own->hsm != NULL) {
+            hsm_sim_destroy(own->hsm);
+        }
+        memset(own, 0, sizeof *own);
     }
     if (host->io != NULL) {
         host->io->ops->destroy(host->io);
@@ -291,7 +303,23 @@ static void fill_account(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES], const char *nam
     memcpy(out, name, strlen(name));
 }
 
-static void ledger_options_of(struct ledger_options *options)
+const struct host_acquirer host_acquirers[SIM_ACQUIRERS] = {
+    {"127.0.0.1:8583", "settlement/acquirer", 0},
+    {"127.0.0.1:8588", "settlement/second", 3},
+};
+
+/* Parties by their number: the order of a configuration, to which one was added at the end. */
+static const struct {
+    const char *name, *settlement;
+} party_rows[] = {
+    {"acquirer", "settlement/acquirer"},
+    {"demo-a", "settlement/demo-a"},
+    {"demo-b", "settlement/demo-b"},
+    {"second", "settlement/second"},
+};
+#define PARTY_OF_ENDPOINT(endpoint) ((uint16_t)((endpoint) + 1))
+
+static void ledger_options_of(const struct host *host, struct ledger_options *options)
 {
     *options = (struct ledger_options){
         .limits = {.cards_max = 64,
@@ -305,58 +333,66 @@ static void ledger_options_of(struct ledger_options *options)
         .segment_bytes = 1u << 20,
         .segments_count = 4,
         .replay_keep_ns = 48 * 3600 * NS_PER_S,
-        .senders_count = 2,
+        .senders_count = (uint16_t)(host->options.workers_count + 1),
         .endpoints_count = SIM_ENDPOINTS,
-        .parties_count = 3,
+        .parties_count = countof(party_rows),
     };
-    static const char *const accounts[] = {"settlement/acquirer", "settlement/demo-a",
-                                           "settlement/demo-b"};
-    for (uint32_t i = 0; i < 3; i++) {
-        fill_account(options->parties[i].settlement_account, accounts[i]);
+    for (uint32_t i = 0; i < countof(party_rows); i++) {
+        fill_account(options->parties[i].settlement_account, party_rows[i].settlement);
     }
     for (uint32_t i = 0; i < SIM_ENDPOINTS; i++) {
         const struct adapter *adapter = adapter_by_name("iso-host");
-        fill_account(options->endpoints[i].settlement_account, accounts[i + 1]);
+        fill_account(options->endpoints[i].settlement_account,
+                     party_rows[PARTY_OF_ENDPOINT(i)].settlement);
         options->endpoints[i].reversal_mti = adapter->reversal_mti;
         options->endpoints[i].silence = (uint8_t)adapter->silence;
         options->endpoints[i].next_attempt_after = 1;
     }
 }
 
-static struct worker *create_worker(struct host *host)
+static struct worker_listener listeners[SIM_ACQUIRERS];
+static struct worker_party parties[countof(party_rows)];
+static struct worker_endpoint endpoints[SIM_ENDPOINTS];
+
+static void fill_counterparties(const struct host *host)
 {
-    static struct worker_listener listeners[1];
-    static struct worker_party parties[3];
-    static struct worker_endpoint endpoints[SIM_ENDPOINTS];
+    static const char *const addresses[] = {SIM_SCHEME_A, SIM_SCHEME_B};
     struct iso_framing framing;
     must(iso_framing_by_name("binary2", &framing));
-    listeners[0] = (struct worker_listener){.dialect = host->dialect, .framing = framing};
-    must(io_address_parse(SIM_LISTENER, &listeners[0].address));
-    static const char *const names[] = {"acquirer", "demo-a", "demo-b"};
-    static const char *const addresses[] = {SIM_SCHEME_A, SIM_SCHEME_B};
-    for (uint32_t i = 0; i < 3; i++) {
+    for (uint32_t i = 0; i < SIM_ACQUIRERS; i++) {
+        listeners[i] = (struct worker_listener){
+            .dialect = host->dialect, .framing = framing, .party = host_acquirers[i].party};
+        must(io_address_parse(host_acquirers[i].address, &listeners[i].address));
+    }
+    for (uint32_t i = 0; i < countof(party_rows); i++) {
         parties[i] = (struct worker_party){.window = 256, .zone_pin_key = KEY_ZPK};
-        memcpy(parties[i].name, names[i], strlen(names[i]) + 1);
+        memcpy(parties[i].name, party_rows[i].name, strlen(party_rows[i].name) + 1);
     }
     for (uint32_t i = 0; i < SIM_ENDPOINTS; i++) {
+        const char *name = party_rows[PARTY_OF_ENDPOINT(i)].name;
         endpoints[i] = (struct worker_endpoint){.dialect = host->dialect,
                                                 .framing = framing,
                                                 .adapter = adapter_by_name("iso-host"),
-                                                .party = (uint16_t)(i + 1),
+                                                .party = PARTY_OF_ENDPOINT(i),
+                                                .owner = host_owner(host, (uint8_t)i),
                                                 .window = 256,
                                                 .institution = "990001",
                                                 .connect_ns = NS_PER_S,
                                                 .answer_ns = 3 * NS_PER_S,
                                                 .repeat_ns = 5 * NS_PER_S};
-        memcpy(endpoints[i].name, names[i + 1], strlen(names[i + 1]) + 1);
+        memcpy(endpoints[i].name, name, strlen(name) + 1);
         must(io_address_parse(addresses[i], &endpoints[i].address));
     }
-    host->board = mem_take(MEM_PLAIN, sizeof *host->board, "endpoint board");
+}
+
+static struct worker *create_worker(struct host *host, uint16_t index)
+{
     const struct worker_options options = {
-        .workers_count = 1,
+        .index = index,
+        .workers_count = host->options.workers_count,
         .txns_max = 512,
         .links_max = 16,
-        .seed = host->options.seed,
+        .seed = host->options.seed + index,
         .journal_slow_ns = 250 * NS_PER_MS,
         .hsm_deadline_ns = 500 * NS_PER_MS,
         .issuer =
@@ -364,19 +400,20 @@ static struct worker *create_worker(struct host *host)
         .listeners = listeners,
         .parties = parties,
         .endpoints = endpoints,
-        .listeners_count = 1,
-        .parties_count = 3,
+        .listeners_count = SIM_ACQUIRERS,
+        .parties_count = countof(party_rows),
         .endpoints_count = SIM_ENDPOINTS,
-        .port = ledger_port(host->ledger, 0),
+        .port = ledger_port(host->ledger, index),
         .ledger_board = ledger_board(host->ledger),
         .shard = ledger_agent(host->ledger),
         .hash_key = ledger_hash_key(host->ledger),
-        .ref = host->reader,
-        .hsm = host->hsm,
+        .ref = host->workers[index].reader,
+        .hsm = host->workers[index].hsm,
         .card_keys = host->card_keys,
         .seal = host->seal,
         .rules = &host->rules,
         .board = host->board,
+        .mesh = host->mesh,
         .metrics = host->metrics,
         .crash_point = crash_point,
         .crash_context = host,
@@ -384,10 +421,98 @@ static struct worker *create_worker(struct host *host)
     return worker_create(&options);
 }
 
+/* ---- threads that are one ----------------------------------------------------------------------
+ * With two workers each is late by chance, as a thread of its own would be, and the order of the
+ * agents is another one at every start. What came from the io is taken at once: its bytes are only
+ * there now. */
+
+#define SLEEPY_PERCENT 30u
+
+static struct host_worker *worker_of(const struct agent *agent)
+{
+    for (uint32_t i = 0; i < SIM_WORKERS_MAX; i++) {
+        struct host_worker *own = &the_host->workers[i];
+        if (own->worker != NULL && worker_agent(own->worker) == agent) {
+            return own;
+        }
+    }
+    must(!"a worker of this host");
+    return NULL;
+}
+
+static void sleepy_event(struct agent *agent, const struct io_event *event)
+{
+    struct host_worker *own = worker_of(agent);
+    own->has_events = true;
+    own->plain_ops->event(agent, event);
+}
+
+static uint32_t sleepy_turn(struct agent *agent)
+{
+    struct host_worker *own = worker_of(agent);
+    struct sim_random *random = sim_world_random(the_host->world);
+    if (!own->has_events && sim_percent(random, SLEEPY_PERCENT)) {
+        return 0;
+    }
+    own->has_events = false;
+    return own->plain_ops->turn(agent);
+}
+
+static void make_sleepy(struct host_worker *own)
+{
+    struct agent *agent = worker_agent(own->worker);
+    own->plain_ops = agent->ops;
+    own->ops = *agent->ops;
+    own->ops.event = sleepy_event;
+    own->ops.turn = sleepy_turn;
+    agent->ops = &own->ops;
+}
+
+static void add_agents(struct host *host)
+{
+    struct agent *agents[THREAD_AGENTS_MAX];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < host->options.workers_count; i++) {
+        agents[count++] = worker_agent(host->workers[i].worker);
+    }
+    agents[count++] = ledger_agent(host->ledger);
+    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
+        agents[count++] = followers_agent(ledger_followers(host->ledger), (enum follower_kind)kind);
+    }
+    for (uint32_t left = count; left > 0; left--) {
+        uint64_t at =
+            host->options.workers_count == 1 ? 0 : sim_below(sim_world_random(host->world), left);
+        thread_add(&host->thread, agents[at]);
+        for (uint64_t i = at; i + 1 < left; i++) {
+            agents[i] = agents[i + 1];
+        }
+    }
+    for (uint32_t i = 0; i < host->thread.agents_count; i++) {
+        host->thread.agents[i]->io = host->io;
+    }
+}
+
+static void create_workers(struct host *host)
+{
+    fill_counterparties(host);
+    host->board = mem_take(MEM_PLAIN, sizeof *host->board, "endpoint board");
+    host->mesh = host->options.workers_count > 1 ? mesh_create(host->options.workers_count) : NULL;
+    for (uint16_t i = 0; i < host->options.workers_count; i++) {
+        struct host_worker *own = &host->workers[i];
+        own->reader = host->ref->ops->reader(host->ref, &host->thread.clock);
+        own->hsm = hsm_sim_create(&host->clock_source, sim_world_random(host->world), keys,
+                                  countof(keys), &hsm_faults);
+        own->worker = create_worker(host, i);
+        if (host->options.workers_count > 1) {
+            make_sleepy(own);
+        }
+    }
+}
+
 static bool boot(struct host *host)
 {
     struct ledger_options options;
-    ledger_options_of(&options);
+    ledger_options_of(host, &options);
     host->clock_source = sim_world_clock(host->world);
     clock_start(&host->recovery_clock, &host->clock_source);
     const struct ledger_stores stores = {disk_sim_disk(host->disk_sim), host->state, host->ref};
@@ -399,27 +524,19 @@ static bool boot(struct host *host)
     host->io = sim_io_create(host->world, &host->pipe.writer);
     thread_init(&host->thread, "sim", &host->clock_source);
     host->thread.io = host->thread.bell.io = host->io;
-    host->reader = host->ref->ops->reader(host->ref, &host->thread.clock);
-    host->hsm = hsm_sim_create(&host->clock_source, sim_world_random(host->world), keys,
-                               countof(keys), &hsm_faults);
-    host->worker = create_worker(host);
-    thread_add(&host->thread, worker_agent(host->worker));
-    thread_add(&host->thread, ledger_agent(host->ledger));
-    for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
-        thread_add(&host->thread,
-                   followers_agent(ledger_followers(host->ledger), (enum follower_kind)kind));
+    create_workers(host);
+    add_agents(host);
+    for (uint16_t i = 0; i <= host->options.workers_count; i++) {
+        ledger_port(host->ledger, i)->bell = &host->thread.bell;
     }
-    for (uint32_t i = 0; i < host->thread.agents_count; i++) {
-        host->thread.agents[i]->io = host->io;
-    }
-    ledger_port(host->ledger, 0)->bell = &host->thread.bell;
-    ledger_port(host->ledger, 1)->bell = &host->thread.bell;
     for (uint16_t i = 0; i < SIM_ENDPOINTS; i++) {
         ledger_endpoint_bell(host->ledger, i, &host->thread.bell);
     }
     host->hooks = (struct ledger_hooks){crash_point, decided, host};
     ledger_hook(host->ledger, &host->hooks);
-    worker_serve(host->worker);
+    for (uint32_t i = 0; i < host->options.workers_count; i++) {
+        worker_serve(host->workers[i].worker);
+    }
     return true;
 }
 
@@ -428,6 +545,8 @@ enum host_booted host_boot(struct host *host)
     must(!host->is_up);
     host->memory_mark = mem_mark();
     take_aim(host);
+    atomic_store(&host->rules, rule_sets[host->rules_files]);
+    host->rules_since_ns = 0;
     if (setjmp(host->crash) != 0) {
         host->may_crash = false;
         drop(host);
@@ -442,7 +561,7 @@ enum host_booted host_boot(struct host *host)
     }
     host->boots_count++;
     host->is_up = true;
-    hsm_sim_set_mode(host->hsm, host->hsm_mode);
+    host_hsm(host, host->hsm_mode);
     for (uint32_t kind = 0; kind < FOLLOWERS_COUNT; kind++) {
         followers_pause(ledger_followers(host->ledger), (enum follower_kind)kind,
                         host->stalls[kind]);
@@ -489,8 +608,8 @@ bool host_round(struct host *host)
 void host_hsm(struct host *host, enum hsm_sim_mode mode)
 {
     host->hsm_mode = mode;
-    if (host->is_up) {
-        hsm_sim_set_mode(host->hsm, mode);
+    for (uint32_t i = 0; host->is_up && i < host->options.workers_count; i++) {
+        hsm_sim_set_mode(host->workers[i].hsm, mode);
     }
 }
 
@@ -551,82 +670,9 @@ bool host_is_quiet(const struct host *host)
     return host->is_up && ledger_drained(host->ledger);
 }
 
-uint64_t host_digest(const struct host *host)
-{
-    return ledger_state_digest(host->ledger->state);
-}
-
-const char *host_verify(const struct host *host)
-{
-    static struct ledger_verified verified;
-    ledger_state_verify(host->ledger->state, &verified);
-    return verified.is_ok ? NULL : verified.text;
-}
-
 void host_spare(struct host *host, bool spared)
 {
     host->is_spared = spared;
-}
-
-void host_print_holds(struct host *host, const char *account)
-{
-    (void)account;
-    struct ledger_state *state = host->ledger->state;
-    uint32_t size;
-    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_hold); row++) {
-        const struct ledger_hold *h = ledger_state_row(state, LEDGER_TABLE_hold, row, &size);
-        if (h->state == LEDGER_HOLD_OPEN) {
-            (void)printf("  hold %u: %lld from row %u\n", row, (long long)h->amount_minor,
-                         h->debit_account - 1);
-        }
-    }
-    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_saf); row++) {
-        const struct ledger_saf *s = ledger_state_row(state, LEDGER_TABLE_saf, row, &size);
-        if (s->state != LEDGER_SAF_NONE) {
-            (void)printf("  saf %u: reserved %lld from row %u mti %u stan %u sends %u\n", row,
-                         (long long)s->reserved_minor, s->debit_account - 1, s->mti, s->stan,
-                         s->sends_count);
-        }
-    }
-}
-
-void host_print_txns(struct host *host, uint32_t stan)
-{
-    struct ledger_state *state = host->ledger->state;
-    uint64_t about = 0;
-    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_txn); row++) {
-        uint32_t size;
-        const struct ledger_txn *t = ledger_state_row(state, LEDGER_TABLE_txn, row, &size);
-        about = t->stan == stan ? t->id : about;
-        if (t->id != 0 && (t->stan == stan || (about != 0 && t->related == about))) {
-            (void)printf(
-                "  ledger: txn %llx %04u STAN %06u state %u flags %x DE39 %.2s booked %lld "
-                "undone %lld refunded %lld related %llx\n",
-                (unsigned long long)t->id, t->mti, t->stan, t->state, t->flags,
-                (const char *)t->de39, (long long)t->booked_minor, (long long)t->undone_minor,
-                (long long)t->refunded_minor, (unsigned long long)t->related);
-        }
-    }
-}
-
-bool host_balance(struct host *host, const char *account, int64_t *balance_minor,
-                  int64_t *held_minor)
-{
-    struct ledger_state *state = host->ledger->state;
-    for (uint32_t row = 0; row < ledger_state_rows(state, LEDGER_TABLE_account); row++) {
-        uint32_t size;
-        const struct ledger_account *a = ledger_state_row(state, LEDGER_TABLE_account, row, &size);
-        const struct ledger_account_name *n =
-            ledger_state_row(state, LEDGER_TABLE_account_name, row, &size);
-        size_t length = strlen(account);
-        if (a->currency != 0 && memcmp(n->name, account, length) == 0 &&
-            (length == sizeof n->name || n->name[length] == ' ' || n->name[length] == 0)) {
-            *balance_minor = a->posted_credit - a->posted_debit;
-            *held_minor = a->pending_debit;
-            return true;
-        }
-    }
-    return false;
 }
 
 int64_t host_deadline(const struct host *host)
@@ -642,6 +688,22 @@ int64_t host_deadline(const struct host *host)
 
 /* ---- the host itself ---------------------------------------------------------------------------
  */
+
+/* Immutable: read once for all stories. */
+static void load_rules(void)
+{
+    static const char *const directories[SIM_RULE_SETS] = {SIM_CONF_DIRECTORY "/rules",
+                                                           SIM_RULES_DIRECTORY};
+    static const char *const names[] = {"demo-a", "demo-b"};
+    static struct conf_report report;
+    for (uint32_t i = 0; i < SIM_RULE_SETS && rule_sets[i] == NULL; i++) {
+        const struct rules_options options = {
+            .directory = directories[i], .endpoints = names, .endpoints_count = SIM_ENDPOINTS};
+        rule_sets[i] = rules_load(&options, &report);
+        conf_report_print(&report, stderr);
+        must(rule_sets[i] != NULL);
+    }
+}
 
 /* The data directory's hash key is chance, and all chance here is the seed's. */
 static void put_hash_key(struct host *host)
@@ -683,15 +745,8 @@ struct host *host_create(struct sim_world *world, const struct host_options *opt
     wrap_stores(host);
     put_hash_key(host);
     host->dialect = iso_dialect_by_name("iso87-ascii", SIM_CONF_DIRECTORY "/dialects", &iso_report);
-    static const char *const endpoints[] = {"demo-a", "demo-b"};
-    static struct conf_report report;
-    const struct rules_options rules = {.directory = SIM_CONF_DIRECTORY "/rules",
-                                        .endpoints = endpoints,
-                                        .endpoints_count = SIM_ENDPOINTS};
-    host->rules_set = rules_load(&rules, &report);
-    conf_report_print(&report, stderr);
-    must(host->dialect != NULL && host->rules_set != NULL);
-    atomic_store(&host->rules, host->rules_set);
+    load_rules();
+    must(host->dialect != NULL);
     return host;
 }
 
@@ -702,7 +757,6 @@ void host_destroy(struct host *host)
     host->state->ops->destroy(host->state);
     host->ref->ops->destroy(host->ref);
     iso_dialect_free(host->dialect);
-    rules_free(host->rules_set);
     free(host);
 }
 
@@ -716,19 +770,46 @@ const char *host_text(const struct host *host)
     return host->text;
 }
 
-struct ledger *host_ledger(struct host *host)
+struct ledger *host_ledger(const struct host *host)
 {
     return host->ledger;
 }
 
 struct ledger_port *host_control(struct host *host)
 {
-    return ledger_port(host->ledger, host_control_sender());
+    return ledger_port(host->ledger, host_control_sender(host));
 }
 
-uint16_t host_control_sender(void)
+uint16_t host_control_sender(const struct host *host)
 {
-    return 1;
+    return host->options.workers_count;
+}
+
+uint16_t host_owner(const struct host *host, uint8_t endpoint)
+{
+    return (uint16_t)((endpoint + (host->options.seed >> 3)) % host->options.workers_count);
+}
+
+uint64_t host_rules_id(uint32_t set)
+{
+    return rules_id(rule_sets[set]);
+}
+
+void host_rules_write(struct host *host, uint32_t set)
+{
+    host->rules_files = set;
+}
+
+void host_rules_activate(struct host *host, uint32_t set)
+{
+    atomic_store(&host->rules, rule_sets[set]);
+    host->rules_since_ns = sim_world_now_ns(host->world);
+}
+
+uint64_t host_rules_in_force(const struct host *host, int64_t *since_ns)
+{
+    *since_ns = host->rules_since_ns;
+    return rules_id(atomic_load(&host->rules));
 }
 
 uint64_t host_boots(const struct host *host)

@@ -1,9 +1,10 @@
-/* host.h - one simulated ringswitch: worker, shard and followers in one thread, on a simulated
- * world.
+/* host.h - one simulated ringswitch: one or two workers, shard and followers in one thread, on a
+ * simulated world.
  *
  * DESIGN  A host boots on a disk that outlives it, runs round by round, and crashes at named
  * points: everything it had in memory is dropped, what was on the medium stays (disk_sim.h), the
- * next boot recovers. Rules, dialect and parties are the demo's. */
+ * next boot recovers. Dialect and parties are the demo's, and a second acquirer; of two rule sets,
+ * the demo's and that of tests/sim/rules, one is in the files and in force. */
 #ifndef SIM_HOST_H
 #define SIM_HOST_H
 
@@ -15,14 +16,21 @@
 #include "tests/sim/point.h"
 #include "tests/sim/world.h"
 
-#define SIM_LISTENER   "127.0.0.1:8583"
-#define SIM_SCHEME_A   "127.0.0.1:8586"
-#define SIM_SCHEME_B   "127.0.0.1:8587"
-#define SIM_ENDPOINTS  2u
-#define SIM_CRASH_TEXT 48u
+#define SIM_SCHEME_A    "127.0.0.1:8586"
+#define SIM_SCHEME_B    "127.0.0.1:8587"
+#define SIM_ENDPOINTS   2u
+#define SIM_ACQUIRERS   2u
+#define SIM_WORKERS_MAX 2u
+#define SIM_RULE_SETS   2u
+
+extern const struct host_acquirer {
+    const char *address, *settlement;
+    uint16_t party;
+} host_acquirers[SIM_ACQUIRERS];
 
 struct host_options {
     uint64_t seed;
+    uint16_t workers_count;
     uint32_t crash_ppm;               /* of named points passed, by chance; 0 = never a crash */
     struct sim_point_counts *points;  /* counted there */
     const struct ledger_hooks *hooks; /* decided only */
@@ -54,6 +62,16 @@ bool host_disk_is_full(const struct host *host);
 void host_disk_error(struct host *host); /* the next write of the journal ends with EIO */
 void host_follower_stalls(struct host *host, enum follower_kind kind, bool stalls);
 
+/* ---- rule sets: an operator writes the files, journals the set's name and activates it ----------
+ */
+
+uint64_t host_rules_id(uint32_t set);
+void host_rules_write(struct host *host, uint32_t set); /* what the next start reads */
+void host_rules_activate(struct host *host, uint32_t set);
+/* Of the set in force: what came after since_ns is judged by it. */
+uint64_t host_rules_in_force(const struct host *host, int64_t *since_ns);
+uint64_t host_journaled_ruleset(const struct host *host); /* 0 = none yet */
+
 /* ---- looking -----------------------------------------------------------------------------------
  */
 
@@ -68,9 +86,11 @@ void host_print_holds(struct host *host, const char *account);
 /* Prints the ledger's transactions of this STAN. */
 void host_print_txns(struct host *host, uint32_t stan);
 
-struct ledger *host_ledger(struct host *host);
+struct ledger *host_ledger(const struct host *host);
 struct ledger_port *host_control(struct host *host); /* the control sender's rings */
-uint16_t host_control_sender(void);
+uint16_t host_control_sender(const struct host *host);
+/* The worker whose links go to this endpoint. */
+uint16_t host_owner(const struct host *host, uint8_t endpoint);
 /* The last batch that survived of the last process that served. */
 uint64_t host_survived(const struct host *host);
 int64_t host_utc_ns(const struct host *host); /* batch time of the shard */

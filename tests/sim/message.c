@@ -118,10 +118,10 @@ bool sim_read(const uint8_t *data, uint32_t size, struct sim_message *message)
                 bytes = bytes * 10 + (uint32_t)(data[at++] - '0');
             }
         }
-        if (form == 0 || bytes == 0 || bytes > SIM_FIELD_BYTES || at + bytes > size) {
+        if (form == 0 || bytes > SIM_FIELD_BYTES || at + bytes > size) {
             return false;
         }
-        sim_set_bytes(message, field, data + at, bytes);
+        sim_set_bytes(message, field, data + at, bytes); /* none at all: the echo of a fault */
         at += bytes;
     }
     return at == size;

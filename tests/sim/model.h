@@ -1,8 +1,9 @@
 /* model.h - the plain slow model: what every answer and balance has to be, from the contract alone.
  *
  * DESIGN  Lists that are searched from end to end, no indexes, no journal, one rule after the other
- * as contract sections 5 to 7 state them. It shares no code with ledger/: it reads the same
- * commands in the same order and says what the verdict must be. */
+ * as contract sections 5 to 7 state them. It shares no code with ledger/, switch/ or rules/: it
+ * reads the facts of the same commands in the same order and says what the verdict must be. Of what
+ * the worker found it believes only what the facts do not show: Luhn, and what the HSM said. */
 #ifndef SIM_MODEL_H
 #define SIM_MODEL_H
 
@@ -41,6 +42,22 @@ void model_card_status(struct model *model, const struct ledger_card_key *key,
 /* settlement/<party> of acquirers, settlement/<endpoint> of schemes, by index. */
 void model_settlement(struct model *model, uint16_t party, const char *account);
 void model_endpoint(struct model *model, uint8_t endpoint, const char *account);
+
+/* A rule set in numbers. */
+struct model_rules {
+    uint64_t id; /* ledger_request.ruleset */
+    int64_t amount_max_minor;
+    uint32_t counter; /* in which purchases with cards of velocity_cards count */
+    uint32_t count_max;
+    int64_t window_s, buckets;
+    uint8_t endpoint_of_4, endpoint_of_5; /* of cards that begin so */
+};
+void model_rules(struct model *model, const struct model_rules *rules);
+bool model_knows_rules(const struct model *model, uint64_t id);
+void model_activate(struct model *model, uint64_t id); /* the journaled command */
+uint64_t model_ruleset(const struct model *model);
+void model_list(struct model *model, const char *list, const struct ledger_card_key *key,
+                bool is_remove);
 
 /* One command, in the shard's order. utc_s: batch time. */
 struct model_answer model_request(struct model *model, enum ledger_command_kind kind,

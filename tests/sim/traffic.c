@@ -12,11 +12,14 @@
 void traffic_pan(uint32_t card, char out[20])
 {
     char digits[24];
-    if (card < TRAFFIC_CARDS) {
+    if (card < TRAFFIC_CARDS || card == TRAFFIC_NO_CARD) {
         (void)snprintf(digits, sizeof digits, "990001%09u", card + 1);
+    } else if (card == TRAFFIC_NO_ROUTE || card == TRAFFIC_DENIED_BIN) {
+        (void)snprintf(digits, sizeof digits, "%s000000001",
+                       card == TRAFFIC_NO_ROUTE ? "600000" : "990002");
     } else {
         (void)snprintf(digits, sizeof digits, "%s%05u0000", card % 2 == 0 ? "411111" : "522222",
-                       (card - TRAFFIC_CARDS) % 100000);
+                       card - TRAFFIC_CARDS);
     }
     uint32_t sum = 0, size = (uint32_t)strlen(digits);
     for (uint32_t i = 0; i < size; i++) {
@@ -37,10 +40,14 @@ static uint64_t dice(struct acquirer *acquirer, uint64_t sides)
     return sim_below(sim_world_random(acquirer->world), sides);
 }
 
-void acquirer_create(struct acquirer *acquirer, struct sim_world *world)
+void acquirer_create(struct acquirer *acquirer, struct sim_world *world, uint32_t index,
+                     const struct acquirer *other, struct tally *tally)
 {
-    memset(acquirer, 0, sizeof *acquirer);
     acquirer->world = world;
+    acquirer->address = host_acquirers[index].address;
+    acquirer->party = host_acquirers[index].party;
+    acquirer->other = other;
+    acquirer->tally = tally;
     acquirer_listen(acquirer);
 }
 
@@ -50,7 +57,8 @@ static struct sim_socket *link_of(struct acquirer *acquirer)
     uint32_t i = (uint32_t)dice(acquirer, TRAFFIC_LINKS);
     if (acquirer->sockets[i] == NULL) {
         acquirer->streams[i].count = 0;
-        acquirer->sockets[i] = sim_peer_connect(acquirer->world, SIM_LISTENER, &acquirer->peer);
+        acquirer->sockets[i] =
+            sim_peer_connect(acquirer->world, acquirer->address, &acquirer->peer);
     }
     return acquirer->sockets[i];
 }
@@ -99,25 +107,41 @@ static void set_checks(struct acquirer *acquirer, struct sim_message *m, uint32_
     static const uint8_t blocks[3][8] = {{0x11, 0x9D, 0x82, 0xF4, 0x0D, 0xFF, 0x2B, 0x03},
                                          {0x88, 0x3F, 0xD0, 0x0A, 0x21, 0x63, 0x59, 0xA2},
                                          {1, 2, 3, 4, 5, 6, 7, 8}};
+    bool is_poor = card == 4; /* has less than it is asked for */
     if (dice(acquirer, 6) == 0) {
         sim_set(m, 48, "9203%s", card < 3 && dice(acquirer, 4) != 0 ? cvv2[card] : "999");
-    } else if (dice(acquirer, 8) == 0) {
+    } else if (dice(acquirer, is_poor ? 2 : 8) == 0) {
         sim_set(m, 48, "61011");
     }
-    if (dice(acquirer, 6) == 0) {
-        sim_set_bytes(m, 52, blocks[card == 0 ? dice(acquirer, 3) : 2], 8);
-        sim_set(m, 53, "2001010100000000");
+    if (dice(acquirer, card == 0 ? 2 : 6) == 0) {
+        static const uint8_t which[] = {0, 0, 1, 1, 1, 2};
+        sim_set_bytes(m, 52, blocks[card == 0 ? which[dice(acquirer, countof(which))] : 2], 8);
+        if (dice(acquirer, 10) == 0) {
+            sim_set(m, 53, "2001010100000000"); /* not taken yet: 12 */
+        }
     }
+}
+
+static uint32_t any_card(struct acquirer *acquirer)
+{
+    if (dice(acquirer, 30) == 0) {
+        return TRAFFIC_NO_ROUTE + (uint32_t)dice(acquirer, TRAFFIC_CARDS_END - TRAFFIC_NO_ROUTE);
+    }
+    return dice(acquirer, 3) == 0 ? TRAFFIC_CARDS + (uint32_t)dice(acquirer, TRAFFIC_FOREIGN_CARDS)
+                                  : (uint32_t)dice(acquirer, TRAFFIC_CARDS);
 }
 
 static void new_request(struct acquirer *acquirer, struct sim_message *m)
 {
     static const char *const types[] = {"00", "00", "00", "01", "20", "31", "40"};
-    uint32_t card = (uint32_t)dice(acquirer, 3) == 0 ? TRAFFIC_CARDS + (uint32_t)dice(acquirer, 4)
-                                                     : (uint32_t)dice(acquirer, TRAFFIC_CARDS);
+    uint32_t card = any_card(acquirer);
     const char *type = types[dice(acquirer, countof(types))];
     begin(acquirer, m, dice(acquirer, 2) == 0 ? "0100" : "0200", type, card);
     set_amount(acquirer, m);
+    if (dice(acquirer, 20) == 0) {
+        sim_set(m, 4, "%012u", 0u);
+        sim_set(m, 25, "%s", dice(acquirer, 3) == 0 ? "00" : "51");
+    }
     set_checks(acquirer, m, card);
     if (strcmp(type, "40") == 0) {
         sim_set(m, 103, "card/%u", (uint32_t)dice(acquirer, TRAFFIC_CARDS + 1));
@@ -223,13 +247,33 @@ static void say_garbage(struct acquirer *acquirer, const struct sim_message *m)
     }
 }
 
+/* Word for word what the other party said not long ago. False: it said nothing of use. */
+static bool say_the_same(struct acquirer *acquirer)
+{
+    const struct acquirer *other = acquirer->other;
+    uint32_t recent = other->rows_count < 20 ? other->rows_count : 20;
+    if (recent == 0) {
+        return false;
+    }
+    const struct traffic_row *row =
+        &other->rows[other->rows_count - 1 - (uint32_t)dice(acquirer, recent)];
+    if (row->state == TRAFFIC_LOST) {
+        return false;
+    }
+    record(acquirer, &row->message, -1);
+    return true;
+}
+
 void acquirer_speak(struct acquirer *acquirer)
 {
     struct sim_message m;
     uint32_t recent = acquirer->rows_count < 40 ? acquirer->rows_count : 40;
     uint32_t index = acquirer->rows_count - (recent > 0 ? 1 + (uint32_t)dice(acquirer, recent) : 0);
     const struct sim_message *old = recent > 0 ? &acquirer->rows[index].message : NULL;
-    uint64_t kind = dice(acquirer, 20);
+    uint64_t kind = dice(acquirer, 21);
+    if (kind == 20 && say_the_same(acquirer)) {
+        return;
+    }
     if (old != NULL && kind < 3) {
         say_again(acquirer, index);
         return;
@@ -241,12 +285,15 @@ void acquirer_speak(struct acquirer *acquirer)
             sim_set(&m, 95, "%012u%012u%09u%09u", 5000u * (uint32_t)dice(acquirer, 4), 0u, 0u, 0u);
             m.value[95][24] = m.value[95][33] = 'C';
         }
-    } else if (acquirer->completed > 0 && kind == 7 && dice(acquirer, 2) == 0) {
+    } else if (acquirer->completed > 0 && kind == 7) {
         about(acquirer, &m, &acquirer->rows[acquirer->completed - 1].message,
-              dice(acquirer, 3) == 0 ? "0400" : "0420", NULL);
+              dice(acquirer, 2) == 0 ? "0400" : "0420", NULL);
         acquirer->completed = 0;
     } else if (old != NULL && kind == 7 && old->mti[1] != '4') {
         about(acquirer, &m, old, "0200", "20");
+        if (dice(acquirer, 6) == 0) { /* of a purchase that nobody knows */
+            sim_set(&m, 90, "0200%06u%.10s%011d%011d", 999999u, sim_get(old, 7), 123456, 0);
+        }
     } else if (kind == 8) { /* a reversal before its original */
         new_request(acquirer, &m);
         struct sim_message original = m;

@@ -1,9 +1,13 @@
-/* traffic.h - the acquirer of the simulation: it says everything that an acquirer may say, and
- * remembers what it said and heard. traffic.c speaks, acquirer.c listens. */
+/* traffic.h - the acquirers of the simulation: each says everything that an acquirer may say, and
+ * remembers what it said and heard. traffic.c speaks, acquirer.c listens.
+ *
+ * Two parties number their messages alike, at terminals of the same names, and each says some of
+ * the other's messages word for word: only the party tells them apart. */
 #ifndef SIM_TRAFFIC_H
 #define SIM_TRAFFIC_H
 
 #include "tests/sim/message.h"
+#include "tests/sim/tally.h"
 #include "tests/sim/world.h"
 
 #define TRAFFIC_MESSAGES_MAX 4096u
@@ -25,6 +29,10 @@ struct traffic_row {
 struct acquirer {
     struct sim_peer peer;
     struct sim_world *world;
+    const char *address;
+    uint16_t party;
+    const struct acquirer *other;
+    struct tally *tally; /* of the answers */
     struct sim_socket *sockets[TRAFFIC_LINKS];
     struct traffic_row rows[TRAFFIC_MESSAGES_MAX];
     uint32_t rows_count;
@@ -33,7 +41,9 @@ struct acquirer {
     uint32_t stan, answers_count, busy_count, compared_count;
     char fault[256]; /* something that must never be seen on the wire; "" = nothing */
 };
-void acquirer_create(struct acquirer *acquirer, struct sim_world *world);
+/* `acquirer` is zeroed memory; `index` of host_acquirers. */
+void acquirer_create(struct acquirer *acquirer, struct sim_world *world, uint32_t index,
+                     const struct acquirer *other, struct tally *tally);
 /* Says one thing: new, repeated, reversed, completed, refunded, malformed. */
 void acquirer_speak(struct acquirer *acquirer);
 /* More at once than a link's window of 256: what is too much is answered 91 BUSY. */
@@ -47,8 +57,16 @@ void acquirer_compare_repeats(struct acquirer *acquirer);
 /* Listening (acquirer.c): the peer's functions. */
 void acquirer_listen(struct acquirer *acquirer);
 
-/* The PANs of the cards that exist: accounts are "card/0" … */
-#define TRAFFIC_CARDS 8u
-void traffic_pan(uint32_t card, char out[20]); /* card >= TRAFFIC_CARDS: one that is not ours */
+/* The PANs of the cards that exist: accounts are "card/0" …; then those of schemes; then what no
+ * card of anybody's is. */
+#define TRAFFIC_CARDS         10u
+#define TRAFFIC_FOREIGN_CARDS 4u
+enum traffic_card {
+    TRAFFIC_NO_ROUTE = 100, /* a BIN of nobody */
+    TRAFFIC_DENIED_BIN,
+    TRAFFIC_NO_CARD, /* our BIN */
+    TRAFFIC_CARDS_END
+};
+void traffic_pan(uint32_t card, char out[20]);
 
 #endif

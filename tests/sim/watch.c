@@ -24,7 +24,6 @@ struct watch {
         int32_t index;
     } names[COMMANDS_MAX]; /* the ledger's transactions in the model */
     uint32_t names_count;
-    struct sim_world *world;
     struct host *host;
     char fault[512];
     uint64_t replies_compared;
@@ -85,6 +84,24 @@ static void name_txn(struct watch *watch, uint64_t txn, int32_t index)
 /* ---- the model hears a command
  * ------------------------------------------------------------------- */
 
+/* conf/rules and tests/sim/rules, by hand. */
+static const struct model_rules rule_sets[SIM_RULE_SETS] = {
+    {.amount_max_minor = 50000000,
+     .counter = 0,
+     .count_max = 3,
+     .window_s = 3600,
+     .buckets = 60,
+     .endpoint_of_4 = 0,
+     .endpoint_of_5 = 1},
+    {.amount_max_minor = 20000000,
+     .counter = 1,
+     .count_max = 2,
+     .window_s = 20,
+     .buckets = 4,
+     .endpoint_of_4 = 1,
+     .endpoint_of_5 = 0},
+};
+
 static void fresh_model(struct watch *watch)
 {
     if (watch->model != NULL) {
@@ -92,7 +109,14 @@ static void fresh_model(struct watch *watch)
     }
     watch->model = model_create();
     watch->names_count = 0;
-    model_settlement(watch->model, 0, "settlement/acquirer");
+    for (uint32_t i = 0; i < SIM_ACQUIRERS; i++) {
+        model_settlement(watch->model, host_acquirers[i].party, host_acquirers[i].settlement);
+    }
+    for (uint32_t i = 0; i < SIM_RULE_SETS; i++) {
+        struct model_rules rules = rule_sets[i];
+        rules.id = host_rules_id(i);
+        model_rules(watch->model, &rules);
+    }
     model_endpoint(watch->model, 0, "settlement/demo-a");
     model_endpoint(watch->model, 1, "settlement/demo-b");
 }
@@ -105,6 +129,35 @@ static const char *name_text(const uint8_t name[LEDGER_ACCOUNT_NAME_BYTES])
     memcpy(text, name, LEDGER_ACCOUNT_NAME_BYTES);
     text[LEDGER_ACCOUNT_NAME_BYTES] = '\0';
     return text;
+}
+
+/* What an operator did. */
+static void hear_operator(struct model *model, const union watch_command *c)
+{
+    enum ledger_command_kind kind = (enum ledger_command_kind)c->header.kind;
+    if (kind == LEDGER_ACCOUNT_CREATE) {
+        model_account(model, name_text(c->account.name), c->account.is_house != 0,
+                      c->account.credit_line_minor);
+    } else if (kind == LEDGER_ACCOUNT_MOVE) {
+        model_move(model, name_text(c->account.name), name_text(c->account.counter),
+                   c->account.amount_minor);
+    } else if (kind == LEDGER_ACCOUNT_STATUS) {
+        model_account_status(model, name_text(c->account.name),
+                             (enum ledger_status)c->account.status);
+    } else if (kind == LEDGER_CARD_CREATE) {
+        model_card(model, &c->card.card, name_text(c->card.account), c->card.expiry,
+                   (enum ledger_status)c->card.status);
+    } else if (kind == LEDGER_CARD_STATUS) {
+        model_card_status(model, &c->card.card, (enum ledger_status)c->card.status,
+                          c->card.reset_pin_tries != 0, c->card.keep_status != 0);
+    } else if (kind == LEDGER_LIST_CHANGE) {
+        struct ledger_card_key key;
+        must(c->list.key_size == sizeof key);
+        memcpy(&key, c->list.key, sizeof key);
+        model_list(model, (const char *)c->list.list, &key, c->list.is_remove != 0);
+    } else if (kind == LEDGER_RULESET) {
+        model_activate(model, c->text.id);
+    }
 }
 
 static struct model_answer hear(struct watch *watch, const struct watch_kept *kept)
@@ -128,21 +181,8 @@ static struct model_answer hear(struct watch *watch, const struct watch_kept *ke
         answer = index < 0 ? none : model_timeout(model, index);
     } else if (kind == LEDGER_RESOLVED && index_of(watch, kept->txn) >= 0) {
         model_resolved(model, index_of(watch, kept->txn));
-    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_CREATE) {
-        model_account(model, name_text(c->account.name), c->account.is_house != 0,
-                      c->account.credit_line_minor);
-    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_MOVE) {
-        model_move(model, name_text(c->account.name), name_text(c->account.counter),
-                   c->account.amount_minor);
-    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_ACCOUNT_STATUS) {
-        model_account_status(model, name_text(c->account.name),
-                             (enum ledger_status)c->account.status);
-    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_CARD_CREATE) {
-        model_card(model, &c->card.card, name_text(c->card.account), c->card.expiry,
-                   (enum ledger_status)c->card.status);
-    } else if (kept->verdict == LEDGER_VERDICT_DONE && kind == LEDGER_CARD_STATUS) {
-        model_card_status(model, &c->card.card, (enum ledger_status)c->card.status,
-                          c->card.reset_pin_tries != 0, c->card.keep_status != 0);
+    } else if (kept->verdict == LEDGER_VERDICT_DONE) {
+        hear_operator(model, c);
     }
     return answer;
 }
@@ -266,6 +306,19 @@ static void compare(struct watch *watch, const struct watch_kept *kept,
     }
 }
 
+/* What came after a rule set was activated is judged by it, what was in flight by one that was. */
+static void check_rules(struct watch *watch, const struct watch_kept *kept)
+{
+    const struct ledger_request *r = &kept->command.request.request;
+    int64_t since_ns;
+    uint64_t in_force = host_rules_in_force(watch->host, &since_ns);
+    bool is_later = kept->command.header.received_ns > since_ns;
+    if (!model_knows_rules(watch->model, r->ruleset) || (is_later && r->ruleset != in_force)) {
+        complain(watch, "%04u STAN %06u: judged by the rules %016llx, in force are %016llx", r->mti,
+                 r->stan, (unsigned long long)r->ruleset, (unsigned long long)in_force);
+    }
+}
+
 void watch_decided(void *context, const struct ledger_command *command,
                    const struct ledger_verdict *verdict, uint64_t batch)
 {
@@ -290,6 +343,9 @@ void watch_decided(void *context, const struct ledger_command *command,
         kept->forward = ((const struct ledger_verdict_forward *)(const void *)verdict)->forward;
     }
     kept->utc_s = host_utc_ns(watch->host) / NS_PER_S;
+    if (watch_is_request(kept)) {
+        check_rules(watch, kept);
+    }
     struct model_answer want = hear(watch, kept);
     bool is_money = command->kind <= LEDGER_REVERSAL;
     if (is_money) {
@@ -306,24 +362,17 @@ void watch_decided(void *context, const struct ledger_command *command,
     }
 }
 
-/* ---- crashes
- * ------------------------------------------------------------------------------------- */
-
-void watch_crashed(struct watch *watch)
-{
-    (void)watch; /* the next boot says what survived */
-}
-
 /* Asks the shard's tables through its own query, without the rings: the host is between rounds. */
 static const char *compare_balances(struct watch *watch, struct host *host)
 {
     static char text[640];
-    char names[TRAFFIC_CARDS + 4][LEDGER_ACCOUNT_NAME_BYTES + 1] = {
-        "settlement/acquirer", "settlement/demo-a", "settlement/demo-b", "funding"};
+    char names[TRAFFIC_CARDS + 5][LEDGER_ACCOUNT_NAME_BYTES + 1] = {
+        "settlement/acquirer", "settlement/second", "settlement/demo-a", "settlement/demo-b",
+        "funding"};
     for (uint32_t i = 0; i < TRAFFIC_CARDS; i++) {
-        (void)snprintf(names[4 + i], sizeof names[0], "card/%u", i);
+        (void)snprintf(names[5 + i], sizeof names[0], "card/%u", i);
     }
-    for (uint32_t i = 0; i < TRAFFIC_CARDS + 4; i++) {
+    for (uint32_t i = 0; i < countof(names); i++) {
         int64_t balance, held, their_balance, their_held;
         bool known = model_balance(watch->model, names[i], &balance, &held);
         bool theirs = host_balance(host, names[i], &their_balance, &their_held);
@@ -346,9 +395,9 @@ static const char *compare_balances(struct watch *watch, struct host *host)
     return model_sum(watch->model) == 0 ? NULL : "the model's balances do not add up to zero";
 }
 
-const char *watch_booted(struct watch *watch, struct host *host)
+const char *watch_booted(struct watch *watch)
 {
-    watch->host = host;
+    struct host *host = watch->host;
     uint64_t survived = host_survived(host);
     uint32_t kept_count = 0;
     fresh_model(watch);
@@ -373,6 +422,9 @@ const char *watch_booted(struct watch *watch, struct host *host)
             (void)hear(watch, kept);
         }
     }
+    if (host_journaled_ruleset(host) != model_ruleset(watch->model)) {
+        return "the ledger knows another rule set than the one that was journaled last";
+    }
     const char *why = compare_balances(watch, host);
     return why != NULL ? why : host_verify(host);
 }
@@ -380,86 +432,16 @@ const char *watch_booted(struct watch *watch, struct host *host)
 /* ---- beginning and end
  * --------------------------------------------------------------------------- */
 
-static const char *ask(struct host *host, struct sim_world *world, void *command, uint32_t size,
-                       enum ledger_command_kind kind)
+void watch_host(struct watch *watch, struct host *host)
 {
-    static uint32_t generation;
-    struct ledger_port *port = host_control(host);
-    struct ledger_command *header = command;
-    *header = (struct ledger_command){.size = size,
-                                      .kind = (uint16_t)kind,
-                                      .sender = host_control_sender(),
-                                      .generation = ++generation};
-    void *record = ring_reserve(port->commands, size);
-    must(record != NULL);
-    memcpy(record, command, size);
-    ring_publish(port->commands);
-    for (uint32_t rounds = 0; rounds < 100000; rounds++) {
-        if (!host_round(host)) {
-            return "a spared host crashed";
-        }
-        uint32_t verdict_size;
-        const struct ledger_verdict *verdict = ring_peek(port->verdicts, &verdict_size);
-        if (verdict != NULL) {
-            bool done = verdict->kind == LEDGER_VERDICT_DONE;
-            ring_next(port->verdicts);
-            ring_release(port->verdicts);
-            return done ? NULL : "a command of the preparation was refused";
-        }
-        (void)sim_step(world, sim_world_now_ns(world) + NS_PER_MS);
-    }
-    return "a command of the preparation was never answered";
-}
-
-static void put_name(uint8_t out[LEDGER_ACCOUNT_NAME_BYTES], const char *name)
-{
-    memset(out, 0, LEDGER_ACCOUNT_NAME_BYTES);
-    memcpy(out, name, strlen(name));
-}
-
-const char *watch_prepare(struct watch *watch, struct host *host, struct sim_world *world)
-{
-    const char *why = NULL;
-    static const char *const house[] = {"settlement/acquirer", "settlement/demo-a",
-                                        "settlement/demo-b", "funding"};
-    for (uint32_t i = 0; i < countof(house) && why == NULL; i++) {
-        struct ledger_command_account account = {.currency = 398, .is_house = 1};
-        put_name(account.name, house[i]);
-        why = ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_CREATE);
-    }
-    for (uint32_t i = 0; i < TRAFFIC_CARDS && why == NULL; i++) {
-        static const uint8_t statuses[TRAFFIC_CARDS] = {
-            [5] = LEDGER_STATUS_BLOCKED, [6] = LEDGER_STATUS_LOST};
-        char name[16], pan[20];
-        struct ledger_command_account account = {.currency = 398};
-        struct ledger_command_card card = {.expiry = i == 7 ? 2001 : 3012,
-                                           .service_code = 201,
-                                           .status = statuses[i],
-                                           .pvki = 1,
-                                           .pvv = {'4', '0', '2', '2'}};
-        (void)snprintf(name, sizeof name, "card/%u", i);
-        traffic_pan(i, pan);
-        put_name(account.name, name);
-        put_name(card.account, name);
-        host_card_key(host, pan, &card.card);
-        why = ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_CREATE);
-        put_name(account.counter, "funding");
-        account.amount_minor = i == 4 ? 100 : 100000000;
-        why = why != NULL ? why : ask(host, world, &account, sizeof account, LEDGER_ACCOUNT_MOVE);
-        why = why != NULL ? why : ask(host, world, &card, sizeof card, LEDGER_CARD_CREATE);
-    }
-    return why != NULL ? why : watch_fault(watch);
-}
-
-void watch_world(struct watch *watch, struct sim_world *world)
-{
-    watch->world = world;
+    watch->host = host;
     fresh_model(watch);
 }
 
 /* Nothing is out, nothing is in doubt, nothing is left to be said. */
-const char *watch_end(struct watch *watch, struct host *host)
+const char *watch_end(struct watch *watch)
 {
+    struct host *host = watch->host;
     const char *why = compare_balances(watch, host);
     why = why != NULL ? why : host_verify(host);
     for (uint32_t i = 0; i < watch->names_count && why == NULL; i++) {

@@ -15,6 +15,8 @@ union watch_command {
     struct ledger_command_saf saf;
     struct ledger_command_account account;
     struct ledger_command_card card;
+    struct ledger_command_list list;
+    struct ledger_command_text text;
 };
 
 struct watch_kept { /* a command that the shard took */
@@ -30,24 +32,20 @@ struct watch_kept { /* a command that the shard took */
 struct watch;
 struct watch *watch_create(void);
 /* Before the first boot. */
-void watch_world(struct watch *watch, struct sim_world *world);
+void watch_host(struct watch *watch, struct host *host);
 void watch_destroy(struct watch *watch);
 
 /* ledger_hooks.decided: feeds the model, compares. */
 void watch_decided(void *context, const struct ledger_command *command,
                    const struct ledger_verdict *verdict, uint64_t batch);
-/* The process is gone: what was not durable is forgotten at the next boot. */
-void watch_crashed(struct watch *watch);
 /* After a start: the model of what survived, and the ledger, say the same. NULL, or what is wrong.
  */
-const char *watch_booted(struct watch *watch, struct host *host);
+const char *watch_booted(struct watch *watch);
 /* The first thing that was wrong, or NULL. */
 const char *watch_fault(const struct watch *watch);
 
-/* Accounts and cards, by commands; the host must be spared crashes. NULL: done. */
-const char *watch_prepare(struct watch *watch, struct host *host, struct sim_world *world);
 /* At the end of a story, after calm. */
-const char *watch_end(struct watch *watch, struct host *host);
+const char *watch_end(struct watch *watch);
 
 /* ---- what is in the ledger, for edge.c: every command whose batch survived, in their order ------
  */

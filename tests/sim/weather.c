@@ -9,6 +9,7 @@ static const char *const names[WEATHERS_COUNT] = {
     [WEATHER_DISK_ERROR] = "journal write fails",
     [WEATHER_FOLLOWER_STALLS] = "follower stalls",
     [WEATHER_CLOCK_STEP] = "wall clock set",
+    [WEATHER_CLOCK_LEAP] = "time passes",
 };
 
 const char *weather_name(enum weather_kind kind)
@@ -44,6 +45,9 @@ static void begin(struct weather *weather, enum weather_kind kind, struct host *
         sim_world_step_clock(world,
                              (int64_t)sim_below(random, 240 * (uint64_t)NS_PER_S) - 120 * NS_PER_S);
         break;
+    case WEATHER_CLOCK_LEAP:
+        sim_world_step_clock(world, (int64_t)sim_below(random, 70 * 60) * NS_PER_S);
+        break;
     case WEATHERS_COUNT:
         break;
     }
@@ -67,6 +71,7 @@ static void end(struct weather *weather, enum weather_kind kind, struct host *ho
         break;
     case WEATHER_DISK_ERROR:
     case WEATHER_CLOCK_STEP:
+    case WEATHER_CLOCK_LEAP:
     case WEATHERS_COUNT:
         break;
     }

@@ -1,5 +1,6 @@
 /* weather.h - what goes wrong around the process, by chance, for a while: the HSM is silent or
- * down, the disk slow, full or broken, a follower stands still, the wall clock is set. */
+ * down, the disk slow, full or broken, a follower stands still, the wall clock is set, or much time
+ * passes. */
 #ifndef SIM_WEATHER_H
 #define SIM_WEATHER_H
 
@@ -13,6 +14,7 @@ enum weather_kind {
     WEATHER_DISK_ERROR,
     WEATHER_FOLLOWER_STALLS,
     WEATHER_CLOCK_STEP,
+    WEATHER_CLOCK_LEAP, /* so that windows of an hour pass */
     WEATHERS_COUNT
 };
 

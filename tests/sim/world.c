@@ -506,6 +506,17 @@ static void op_shutdown(struct io *base, io_socket number)
     }
 }
 
+/* Every worker has the one thread's io: what is handed over stays where it is. */
+static void op_release(struct io *base, io_socket number)
+{
+    must(!get(base, number)->is_receiving);
+}
+
+static void op_adopt(struct io *base, io_socket number)
+{
+    must(!get(base, number)->is_receiving);
+}
+
 struct closing {
     struct sim_io *io;
     struct sim_socket *socket;
@@ -654,6 +665,8 @@ static const struct io_ops ops = {
     .receive_pause = op_receive_pause,
     .send = op_send,
     .shutdown = op_shutdown,
+    .release = op_release,
+    .adopt = op_adopt,
     .close = op_close,
     .write = op_write,
     .wait = op_wait,
