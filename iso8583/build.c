@@ -225,13 +225,13 @@ INLINE uint8_t *put_fixed(const struct iso_dialect *dialect, const struct op *op
         right = put_packed_3(op, to, data);
         break;
     case PUT_PACKED_4:
-        right = put_packed_4(op, to, data);
+        put_packed_4(op, to, data, bad);
         break;
     case PUT_PACKED_8:
-        right = put_packed_8(op, to, data);
+        put_packed_8(op, to, data, bad);
         break;
     case PUT_SIGNED_8:
-        right = put_signed_8(to, data);
+        right = put_signed_8(to, data, bad);
         break;
     case PUT_BYTES:
     case PUT_DIGITS:
@@ -324,10 +324,8 @@ APART bool put_fields(struct builder *builder, const struct iso_draft *draft, ui
         const struct op *op = &ops[bit];
         const struct iso_value *value = &values[bit];
         uint8_t *next = NULL;
-        if (unlikely(value->form == ISO_FORM_WIRE))
-            next = put_wire(op, value, to, end);
-        else if (unlikely(value->form != ISO_FORM_CANONICAL))
-            next = NULL;
+        if (unlikely(value->form != ISO_FORM_CANONICAL))
+            next = value->form == ISO_FORM_WIRE ? put_wire(op, value, to, end) : NULL;
         else if (op->put < PUT_BYTES)
             next = put_fixed(dialect, op, value, to, end, &bad);
         else if (op->put == PUT_BYTES)

@@ -118,7 +118,7 @@ INLINE uint32_t pack_four(uint32_t x, uint32_t most, uint64_t *wrong)
     return x | x >> 8;
 }
 
-/* Fixed counts, even ones from both ends, which overlap. False: one is no digit. */
+/* Fixed counts, even ones from both ends, which overlap. False, or *bad: one is no digit. */
 INLINE bool put_packed_2(const struct op *op, uint8_t *to, const uint8_t *from)
 {
     uint16_t low, high;
@@ -140,38 +140,52 @@ INLINE bool put_packed_3(const struct op *op, uint8_t *to, const uint8_t *from)
     return ((x | (x + 0x060606u)) & 0xF0F0F0u) == 0;
 }
 
-INLINE bool put_packed_4(const struct op *op, uint8_t *to, const uint8_t *from)
+/* Sixteen digits to eight bytes, each in its order. What is no digit is gathered in *bad. */
+INLINE uint64_t pack_sixteen(uint64_t low, uint64_t high, bytes16 *bad)
+{
+    typedef uint64_t words2 __attribute__((vector_size(16)));
+    typedef uint16_t words8 __attribute__((vector_size(16)));
+    typedef uint8_t bytes8 __attribute__((vector_size(8)));
+    bytes16 digits = (bytes16)(words2){low, high} ^ 0x30;
+    *bad |= (digits | (digits + 0x76)) & 0x80; /* the eighth bit: it is beyond 9 */
+    words8 pairs = (words8)digits;
+    pairs = (pairs << 4 | pairs >> 8) & 0xFF;
+    bytes8 packed = __builtin_convertvector(pairs, bytes8);
+    uint64_t word;
+    memcpy(&word, &packed, 8);
+    return word;
+}
+
+INLINE void put_packed_4(const struct op *op, uint8_t *to, const uint8_t *from, bytes16 *bad)
 {
     uint32_t low, high;
-    uint64_t wrong = 0;
     memcpy(&low, from, 4);
     memcpy(&high, from + op->index.count - 4, 4);
-    uint32_t packed = pack_eight(low | (uint64_t)high << 32, 9, &wrong);
+    uint64_t both = low | (uint64_t)high << 32, packed = pack_sixteen(both, both, bad);
     uint16_t first = (uint16_t)packed, last = (uint16_t)(packed >> 16);
     memcpy(to, &first, 2);
     memcpy(to + op->index.size - 2, &last, 2);
-    return wrong == 0;
 }
 
-INLINE bool put_packed_8(const struct op *op, uint8_t *to, const uint8_t *from)
+INLINE void put_packed_8(const struct op *op, uint8_t *to, const uint8_t *from, bytes16 *bad)
 {
-    uint64_t low, high, wrong = 0;
+    uint64_t low, high;
     memcpy(&low, from, 8);
     memcpy(&high, from + op->index.count - 8, 8);
-    uint32_t first = pack_eight(low, 9, &wrong), last = pack_eight(high, 9, &wrong);
+    uint64_t packed = pack_sixteen(low, high, bad);
+    uint32_t first = (uint32_t)packed, last = (uint32_t)(packed >> 32);
     memcpy(to, &first, 4);
     memcpy(to + op->index.size - 4, &last, 4);
-    return wrong == 0;
 }
 
-INLINE bool put_signed_8(uint8_t *to, const uint8_t *from)
+INLINE bool put_signed_8(uint8_t *to, const uint8_t *from, bytes16 *bad)
 {
-    uint64_t digits, wrong = (uint8_t)(from[0] - 'C') > 1;
+    uint64_t digits;
     to[0] = from[0];
     memcpy(&digits, from + 1, 8);
-    uint32_t packed = pack_eight(digits, 9, &wrong);
+    uint32_t packed = (uint32_t)pack_sixteen(digits, digits, bad);
     memcpy(to + 1, &packed, 4);
-    return wrong == 0;
+    return (uint8_t)(from[0] - 'C') <= 1;
 }
 
 /* `count` digits, packed, with a zero on the left or right when odd; the last ones overlap the ones
