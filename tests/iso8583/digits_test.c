@@ -276,6 +276,15 @@ Test(digits, padded_and_from_the_wire)
     iso_draft_parts(&draft, 3, parts, 3);
     cr_assert_eq(iso_build(dialect, &draft, out, sizeof(out), &layout, NULL), ISO_OK);
     expect_bytes(out + 12, layout.size - 12, "0007 9000");
+    static const struct iso_part short_one = PART("2", "7");
+    struct iso_dialect *right =
+        dialect_of("form: n 4, parts: {1: n 1, 2: {form: n 3, pad: right 9}}");
+    struct iso_part left = PART("1", "1"), two[] = {left, short_one};
+    iso_draft_parts(&draft, 3, two, 2);
+    cr_assert_eq(iso_build(right, &draft, out, sizeof(out), &layout, NULL), ISO_OK);
+    expect_bytes(out + 12, layout.size - 12, "1799");
+    iso_dialect_free(right);
+    iso_draft_parts(&draft, 3, parts, 3);
     parts[1].value.size = 2; /* one digit does not stand in two bytes */
     cr_assert_eq(iso_build(dialect, &draft, out, sizeof(out), &layout, NULL), ISO_VALUE_FORM);
     iso_dialect_free(dialect);

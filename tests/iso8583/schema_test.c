@@ -118,6 +118,52 @@ Test(schema, has_the_words_of_the_loader)
     arena_free(arena.blocks);
 }
 
+/* Words that the loader compares one by one: it knows each of the schema's, and no other. */
+Test(schema, has_no_word_more)
+{
+    static const struct {
+        const char *path, *dialect, *said;
+    } words[] = {
+        {"properties/header/properties/kind/enum", "header: {kind: %s, size: 5}", "kind is none"},
+        {"properties/mti/properties/encoding/enum", "mti: {encoding: %s}", "an MTI is"},
+        {"properties/bitmap/properties/secondary/enum", "bitmap: {secondary: %s}",
+         "secondary is announced"},
+        {"properties/bitmap/properties/tertiary/enum", "bitmap: {tertiary: %s}", "tertiary is"},
+        {"$defs/map/enum", "bitmap: {encoding: %s}", "a bitmap is"},
+        {"$defs/message/properties/others/enum", "messages: {'0100': {others: %s}}", "others is"},
+        {"$defs/field/oneOf/1/properties/of/enum",
+         "fields: {3: {form: b 6, tags: ascii 1, tag_lengths: ascii 1, of: %s}}", "of is"},
+        {"$defs/field/oneOf/1/properties/repeat/enum",
+         "fields: {3: {form: b 6, of: ber, repeat: %s}}", "repeat is"},
+        {"$defs/field/oneOf/1/properties/inside/enum",
+         "fields: {3: {form: b 6, of: ber, inside: %s}}", "inside is"},
+    };
+    struct arena arena = {0};
+    const struct yaml *root = read_schema(&arena);
+    for (size_t i = 0; i < countof(words); i++) {
+        const struct yaml *list = at(root, words[i].path), *word;
+        struct yaml none = {.text = "gbk"};
+        cr_assert_not_null(list, "%s", words[i].path);
+        for (word = list->first; word != NULL;) {
+            char format[256], text[512];
+            struct iso_report report = {0};
+            bool said = false;
+            (void)snprintf(format, sizeof(format), "dialect: t\n%s\n", words[i].dialect);
+            const char *mark = strstr(format, "%s");
+            (void)snprintf(text, sizeof(text), "%.*s%s%s", (int)(mark - format), format,
+                           word->is_null ? "null" : word->text, mark + 2);
+            struct iso_dialect *dialect =
+                iso_dialect_load_text(text, strlen(text), "t.yaml", NULL, &report);
+            for (uint32_t j = 0; j < report.count; j++)
+                said = said || strstr(report.texts[j], words[i].said) != NULL;
+            cr_expect(word->is_null || said == (word == &none), "%s: %s", text, report.texts[0]);
+            iso_dialect_free(dialect);
+            word = word == &none ? NULL : word->next != NULL ? word->next : &none;
+        }
+    }
+    arena_free(arena.blocks);
+}
+
 Test(schema, takes_what_is_shipped)
 {
     DIR *directory = opendir(RS_DIALECTS);
