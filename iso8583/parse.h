@@ -1,10 +1,11 @@
 /* parse.h - from bytes to an index of fields; and the separate pass that judges them.
  *
  * DESIGN  iso_parse() runs the dialect's compiled program: it assumes a well-formed message and, at
- * the first doubt, reads again with the interpreter that says exactly where and why. Both give the same result; a test holds them together. Strict: every
- * byte belongs to something, every character to its class, sub-structure is walked too unless the
- * dialect says lazy. Reading is from the first byte to the last, so faults are found in wire order;
- * a field that the dialect does not have is met in its place.
+ * the first doubt, reads again with the interpreter that says exactly where and why. Both give the
+ * same result; a test holds them together. Strict: every byte belongs to something, every character
+ * to its class, sub-structure is walked too unless the dialect says lazy. Reading is from the first
+ * byte to the last, so faults are found in wire order; a field that the dialect does not have is
+ * met in its place.
  *
  * COST  No allocation, no copy; time is linear in the message. */
 #ifndef ISO8583_PARSE_H
