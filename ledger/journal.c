@@ -187,6 +187,7 @@ bool journal_write_now(struct journal *journal, char *text, size_t text_size)
                                       journal->writing->data, journal->writing_bytes, at->offset);
         if (err == IO_OK) {
             journal_written(journal);
+            journal->is_untimed = false; /* at start no clock ticks: it would count the recovery */
             journal_show(journal);
         } else {
             journal->in_flight = false;

@@ -23,6 +23,7 @@ struct desk {
     struct agent *agent;
     uint32_t slot;
     uint32_t memory_mark;
+    struct metric_block metrics;
     char text[256];
 };
 
@@ -35,10 +36,9 @@ static void put_name(uint8_t *out, const char *name)
 static bool desk_open(struct desk *desk)
 {
     const struct ledger_stores stores = {disk_sim_disk(desk->sim), desk->state, desk->ref};
-    static struct metric_block metrics;
     desk->memory_mark = mem_mark();
-    desk->ledger =
-        ledger_open(&desk->options, &stores, &desk->clock, &metrics, desk->text, sizeof desk->text);
+    desk->ledger = ledger_open(&desk->options, &stores, &desk->clock, &desk->metrics, desk->text,
+                               sizeof desk->text);
     if (desk->ledger == NULL) {
         return false;
     }
@@ -351,6 +351,10 @@ Test(shard, what_was_out_is_unknown_after_a_restart)
     crash(&desk, DISK_SIM_DROP);
     cr_assert_eq(atomic_load(&ledger_board(desk.ledger)->saf_waiting[0]), 1);
     cr_assert_eq(desk.ledger->state->unknown_count, 1);
+    int64_t writes_us = atomic_load(&desk.metrics.values[METRIC_journal_write_us]);
+    desk.clock.now_ns += 5 * NS_PER_S; /* the start took this long: no write did */
+    turn(&desk);
+    cr_assert_eq(atomic_load(&desk.metrics.values[METRIC_journal_write_us]), writes_us);
     cr_assert_eq(ask(&desk, "settlement/demo-a")->held_minor, 700);
     forwarded(&desk, 1, 700);
     settle(&desk);
