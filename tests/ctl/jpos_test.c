@@ -25,7 +25,7 @@
 static const struct {
     const char *field, *hex, *value;
 } known[] = {
-    {FIELD(48, 19, "IFEB_LLNUM", ""), "F0F4 4111111F", "\"4111111\""},
+    {FIELD(48, 19, "IFEB_LLNUM", ""), "F1F0 4111111111111111115F", "\"4111111111111111115\""},
     {FIELD(48, 19, "IFEB_LLNUM", "pad='true'"), "F0F2 4111", "\"4111\""},
     {FIELD(48, 19, "IFEB_LLLNUM", ""), "F0F0F2 123F", "\"123\""},
     {FIELD(48, 11, "IFA_LLBNUM", ""), "3034 1234", "\"1234\""},

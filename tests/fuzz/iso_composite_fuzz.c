@@ -46,7 +46,18 @@ static const char text[] =
     "  21: {form: VAR hex ..9999, length: hex 4, encoding: packed}\n"
     "  22: {form: x+n 8, encoding: packed-ebcdic-sign}\n"
     "  23: {form: VAR b ..9999, length: ascii 4 inclusive, of: tlv, tags: ber, tag_lengths: ascii "
-    "2}\n";
+    "2}\n"
+    "  24: {form: VAR n ..99, length: binary 1, encoding: packed, filler: right 0, of: "
+    "positional,\n"
+    "       mandatory: 1, parts: {1: n 1, 2: n 3, 3: {form: n 5, of: positional, parts: {a: n 2, "
+    "b: "
+    "n\n       3}}, 4: n 20}}\n"
+    "  25: {form: VAR hex ..40, length: binary 1 bytes, encoding: packed, filler: none, of: "
+    "positional,\n"
+    "       mandatory: 0, parts: {1: hex 1, 2: n 2, 3: hex 4, 4: n 30}}\n"
+    "  26: {form: n 9, encoding: packed, of: positional, parts: {1: n 2, 2: n 7}}\n"
+    "  27: {form: VAR hex ..19, length: binary 1 nibbles, encoding: packed, filler: right 0,\n"
+    "       of: positional, mandatory: 0, parts: {1: hex 1, 2: n 2, 3: hex 4}}\n";
 static struct iso_dialect *dialect;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -69,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static uint8_t frame[16384];
     if (size < 1 || size > 9000)
         return 0;
-    uint32_t de = 2 + data[0] % 22, at = 12;
+    uint32_t de = 2 + data[0] % 26, at = 12;
     memcpy(frame, "0100", 4);
     store_be64(frame + 4, UINT64_C(1) << (64 - de));
     if (de < 20) {
