@@ -8,6 +8,7 @@
 #include "base/uring.h"
 
 #include "base/io_err.h"
+#include "base/mem.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -103,6 +104,7 @@ static void *writer_main(void *context)
 {
     struct uring *u = context;
     struct uring_writer *writer = &u->writer;
+    mem_seal_thread(); /* it writes what others took */
     for (;;) {
         if (sem_wait(&writer->filled) != 0) {
             continue; /* a debugger came */

@@ -49,12 +49,11 @@ static void look_at(void *context, const char *name, uint64_t bytes)
         return;
     }
     uint32_t size = JOURNAL_BATCH_BYTES;
-    if (look->disk->ops->load(look->disk, name, look->buffer, &size, 0) != IO_OK) {
-        look->is_damaged = true;
-    } else if (frame_look(look->buffer, size) == FRAME_VALID) {
+    bool is_read = look->disk->ops->load(look->disk, name, look->buffer, &size, 0) == IO_OK;
+    if (is_read && frame_look(look->buffer, size) == FRAME_VALID) {
         uint64_t batch = ((const struct journal_frame *)(const void *)look->buffer)->batch;
         look->oldest = look->oldest == 0 || batch < look->oldest ? batch : look->oldest;
-    } else if (!is_blank(look->buffer, size < FRAME_ALIGN ? size : FRAME_ALIGN)) {
+    } else if (!is_read || !is_blank(look->buffer, size < FRAME_ALIGN ? size : FRAME_ALIGN)) {
         look->is_damaged = true;
     }
 }

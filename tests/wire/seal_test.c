@@ -99,7 +99,7 @@ static void prove(const char *thread)
 
 int main(void)
 {
-    /* Two workers, and the shard by itself: a thread of each kind. */
+    /* Two workers, the shard by itself, its writer: a thread of each kind. */
     bool is_open = rig_open(&rig, "seal", true);
     rig.sets[rig.sets_count++] = "threads=dedicated";
     rig.sets[rig.sets_count++] = "workers=2";
@@ -116,6 +116,7 @@ int main(void)
         prove("worker-0");
         prove("worker-1");
         prove("shard");
+        prove("journal-write");
         rig_kill(&rig);
     }
     rig_end(&rig);
