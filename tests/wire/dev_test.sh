@@ -21,6 +21,7 @@ end_all()
     rm -rf "$DIR"
 }
 trap end_all EXIT
+trap 'exit 1' INT HUP TERM
 
 ok()
 {

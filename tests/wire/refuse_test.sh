@@ -15,6 +15,7 @@ under=     # what they are started by
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null
     umount "$DIR/small" 2>/dev/null
     rm -rf "$DIR"' EXIT
+trap 'exit 1' INT HUP TERM
 ulimit -c 0
 
 ok()
