@@ -206,7 +206,6 @@ Test(digits, faults_have_a_path_and_a_byte)
 
 Test(digits, what_cannot_be_built)
 {
-    static const struct iso_part nothing = {"1", 1, {NULL, 0, 0, ISO_FORM_PARTS}};
     static const struct {
         const char *field;
         struct iso_part parts[3];
@@ -231,7 +230,7 @@ Test(digits, what_cannot_be_built)
          ISO_SUBFIELD_UNKNOWN,
          "3.4"},
         {"form: n 4, parts: {1: {form: n 3, of: positional, parts: {a: n 3}}, 2: n 1}",
-         {nothing, PART("2", "1")},
+         {{"1", 1, {NULL, 0, 0, ISO_FORM_PARTS}}, PART("2", "1")},
          2,
          ISO_VALUE_SHORT,
          "3.1"},
