@@ -108,6 +108,19 @@ static const struct watch_kept *intent_of(const struct watch *watch, uint32_t en
     return NULL;
 }
 
+/* Of this attempt: when another one followed, it was certainly not sent. */
+static enum model_fate fate_of(const struct watch *watch, const struct watch_kept *attempt)
+{
+    for (uint32_t i = 0; i < watch_count(watch); i++) {
+        const struct watch_kept *kept = watch_at(watch, i);
+        if (kept->verdict == LEDGER_VERDICT_FORWARD && kept->batch != 0 &&
+            kept->txn == attempt->txn && kept->forward.attempt > attempt->forward.attempt) {
+            return MODEL_FATE_NOT_SENT;
+        }
+    }
+    return watch_fate(watch, attempt->txn);
+}
+
 /* From what the scheme heard. */
 static const char *check_heard(const struct watch *watch, const struct scheme *scheme,
                                uint32_t endpoint, struct edge_counts *counts)
@@ -143,7 +156,7 @@ static const char *check_heard(const struct watch *watch, const struct scheme *s
             }
         } else {
             counts->reversals++;
-            if (watch_fate(watch, intent->txn) != MODEL_FATE_UNDONE) {
+            if (fate_of(watch, intent) != MODEL_FATE_UNDONE) {
                 return broken("a scheme was told to reverse what stands: STAN %s DE7 %s", stan,
                               de7);
             }
@@ -153,7 +166,8 @@ static const char *check_heard(const struct watch *watch, const struct scheme *s
 }
 
 /* From what the ledger knows. */
-static const char *check_told(const struct watch *watch, const struct scheme schemes[SIM_ENDPOINTS])
+static const char *check_told(const struct watch *watch, const struct scheme schemes[SIM_ENDPOINTS],
+                              struct edge_counts *counts)
 {
     for (uint32_t i = 0; i < watch_count(watch); i++) {
         const struct watch_kept *kept = watch_at(watch, i);
@@ -162,7 +176,8 @@ static const char *check_told(const struct watch *watch, const struct scheme sch
         }
         must(kept->forward.endpoint < SIM_ENDPOINTS);
         const struct scheme *scheme = &schemes[kept->forward.endpoint];
-        enum model_fate fate = watch_fate(watch, kept->txn);
+        enum model_fate fate = fate_of(watch, kept);
+        counts->second_routes += kept->forward.attempt > 1;
         uint32_t stan = kept->forward.stan, count;
         uint64_t de7 = kept->forward.de7;
         if (fate == MODEL_FATE_UNDONE && scheme_find_reversal(scheme, stan, de7) == NULL) {
@@ -227,5 +242,5 @@ const char *edge_check(const struct watch *watch, struct acquirer *const acquire
         why = schemes[i].fault != NULL ? schemes[i].fault
                                        : check_heard(watch, &schemes[i], i, counts);
     }
-    return why != NULL ? why : check_told(watch, schemes);
+    return why != NULL ? why : check_told(watch, schemes, counts);
 }

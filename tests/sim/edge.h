@@ -10,6 +10,7 @@ struct edge_counts {
     uint64_t approvals, requests, reversals, repeats, busy; /* looked at */
     uint64_t handed_over;        /* forwarded by another worker than the one that was asked */
     uint64_t reversed_elsewhere; /* reversals on another worker than their originals */
+    uint64_t second_routes;      /* attempts after one that was not sent */
     uint64_t twins;              /* the same numbers from two parties */
 };
 

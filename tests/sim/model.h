@@ -44,13 +44,15 @@ void model_settlement(struct model *model, uint16_t party, const char *account);
 void model_endpoint(struct model *model, uint8_t endpoint, const char *account);
 
 /* A rule set in numbers. */
+#define MODEL_ROUTES 2u
 struct model_rules {
     uint64_t id; /* ledger_request.ruleset */
     int64_t amount_max_minor;
     uint32_t counter; /* in which purchases with cards of velocity_cards count */
     uint32_t count_max;
     int64_t window_s, buckets;
-    uint8_t endpoint_of_4, endpoint_of_5; /* of cards that begin so */
+    uint8_t routes_of_4[MODEL_ROUTES], routes_of_5[MODEL_ROUTES]; /* of cards that begin so */
+    uint32_t routes_count; /* the next one when it was certainly not sent on this one */
 };
 void model_rules(struct model *model, const struct model_rules *rules);
 bool model_knows_rules(const struct model *model, uint64_t id);

@@ -18,7 +18,7 @@ static bool advice_accounts(const struct model *model, const struct ledger_reque
         return false;
     }
     if (!view->is_on_us) {
-        *from = model_account_of(model, model->endpoint[view->endpoint]);
+        *from = model_account_of(model, model->endpoint[view->routes[0]]);
         return true;
     }
     const struct model_card_row *card = model_card_of(model, &r->card);

@@ -265,9 +265,12 @@ struct model_answer model_forwarded(struct model *model, const struct ledger_req
     struct model_answer answer = {.kind = MODEL_FORWARD};
     int32_t index = model_store(model, kind, r, utc_s, answer);
     struct model_txn *txn = &model->txns[index];
-    int32_t scheme = model_account_of(model, model->endpoint[view->endpoint]);
+    int32_t scheme = model_account_of(model, model->endpoint[view->routes[0]]);
     int32_t settlement = model_account_of(model, model->settlement[r->party]);
     txn->state = STATE_OUT;
+    memcpy(txn->routes, view->routes, sizeof txn->routes);
+    txn->routes_count = view->rules->routes_count;
+    txn->attempt = 1;
     txn->purchase = purchase;
     txn->is_refund = is_refund;
     if (!is_refund || r->class == LEDGER_CLASS_FINANCIAL) {

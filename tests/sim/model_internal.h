@@ -44,6 +44,8 @@ struct model_txn {
     int32_t purchase;      /* of a refund: what it refunds */
     int32_t completed_by;  /* of an authorization: its completion's index + 1 */
     uint32_t counter;      /* counted: in which counter */
+    uint8_t routes[MODEL_ROUTES];
+    uint32_t routes_count, attempt; /* attempt 1: routes[0] */
 };
 
 #define MODEL_RULES_MAX 4u
@@ -66,8 +68,8 @@ struct model {
 struct model_view {
     const struct model_rules *rules;
     bool is_on_us, denied, no_route, over_amount, not_permitted, other_currency;
-    bool counts;      /* in the counter of `rules` */
-    uint8_t endpoint; /* neither is_on_us nor no_route */
+    bool counts;                  /* in the counter of `rules` */
+    uint8_t routes[MODEL_ROUTES]; /* neither is_on_us nor no_route */
 };
 struct model_view model_view(const struct model *model, const struct ledger_request *r);
 

@@ -1,12 +1,31 @@
 /* model_outcome.c - what becomes of a message that left for a scheme. */
 #include "tests/sim/model_internal.h"
 
+/* Certainly not sent: the next route, with a reservation of its own, while there is one. */
+static bool goes_on(struct model *model, struct model_txn *txn)
+{
+    if (txn->attempt == txn->routes_count || txn->reversed_while_out) {
+        return false;
+    }
+    int32_t scheme = model_account_of(model, model->endpoint[txn->routes[txn->attempt++]]);
+    int64_t reserved = txn->held;
+    if (reserved > 0) {
+        int32_t from = txn->is_refund ? txn->from : scheme, to = txn->is_refund ? scheme : txn->to;
+        model_release(model, txn, reserved);
+        model_hold(model, txn, from, to, reserved);
+    }
+    return true;
+}
+
 struct model_answer model_outcome(struct model *model, int32_t index, enum ledger_outcome outcome,
                                   const char de39[2], int64_t part_minor)
 {
     struct model_txn *txn = &model->txns[index];
     if (txn->state != STATE_OUT) {
         return (struct model_answer){.kind = MODEL_IGNORED, .txn = index};
+    }
+    if (outcome == LEDGER_OUTCOME_NOT_SENT && goes_on(model, txn)) {
+        return (struct model_answer){.kind = MODEL_FORWARD, .txn = index};
     }
     txn->state = STATE_DECIDED;
     txn->was_not_sent = outcome == LEDGER_OUTCOME_NOT_SENT;

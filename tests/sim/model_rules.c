@@ -95,9 +95,9 @@ static void route(struct model_view *view, uint32_t bin)
 {
     view->is_on_us = bin == OUR_BIN;
     if (bin / 100000 == 4) {
-        view->endpoint = view->rules->endpoint_of_4;
+        memcpy(view->routes, view->rules->routes_of_4, sizeof view->routes);
     } else if (bin / 100000 == 5 || (bin >= BIN_2_FIRST && bin <= BIN_2_LAST)) {
-        view->endpoint = view->rules->endpoint_of_5;
+        memcpy(view->routes, view->rules->routes_of_5, sizeof view->routes);
     } else {
         view->no_route = !view->is_on_us;
     }

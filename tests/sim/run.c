@@ -244,6 +244,7 @@ static void create(struct story *story, struct ledger_hooks *hooks)
     operator_create(&story->clerk, story->world, story->host, &story->totals->commands);
     story->schemes = calloc(SIM_ENDPOINTS, sizeof *story->schemes);
     must(story->schemes != NULL);
+    story->weather.schemes = story->schemes;
     scheme_create(&story->schemes[0], story->world, SIM_SCHEME_A);
     scheme_create(&story->schemes[1], story->world, SIM_SCHEME_B);
     for (uint32_t i = 0; i < SIM_ACQUIRERS; i++) {
@@ -307,9 +308,10 @@ static void print_totals(const struct totals *totals)
                  (unsigned long long)edges->reversals, (unsigned long long)edges->repeats,
                  (unsigned long long)edges->busy);
     (void)printf("crossed: %llu forwarded by another worker, %llu reversed on another worker, "
-                 "%llu with the numbers of another party\nweather:",
+                 "%llu with the numbers of another party, %llu sent on a second route\nweather:",
                  (unsigned long long)edges->handed_over,
-                 (unsigned long long)edges->reversed_elsewhere, (unsigned long long)edges->twins);
+                 (unsigned long long)edges->reversed_elsewhere, (unsigned long long)edges->twins,
+                 (unsigned long long)edges->second_routes);
     for (uint32_t kind = 0; kind < WEATHERS_COUNT; kind++) {
         (void)printf("%s %s %llu", kind == 0 ? "" : ",", weather_name((enum weather_kind)kind),
                      (unsigned long long)totals->weathers[kind]);
@@ -331,6 +333,8 @@ static uint32_t count_missing(const struct totals *totals, uint64_t seeds)
         {SEEDS_FOR_ALL_VALUES, "no operator ever did", operator_counts_missing(&totals->commands)},
         {SEEDS_FOR_ALL_VALUES, "never between workers:",
          edges->handed_over == 0 || edges->reversed_elsewhere == 0 ? "a message" : NULL},
+        {SEEDS_FOR_ALL_VALUES,
+         "never on a second route:", edges->second_routes == 0 ? "a message" : NULL},
         {SEEDS_FOR_ALL_VALUES, "never from two parties:", edges->twins == 0 ? "a message" : NULL},
     };
     uint32_t count = 0;

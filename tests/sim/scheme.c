@@ -145,12 +145,28 @@ void scheme_create(struct scheme *scheme, struct sim_world *world, const char *a
     memset(scheme, 0, sizeof *scheme);
     scheme->peer = (struct sim_peer){scheme_opened, scheme_received, scheme_closed};
     scheme->world = world;
+    scheme->address = address;
     scheme->rows = calloc(SCHEME_ROWS_MAX, sizeof *scheme->rows);
     must(scheme->rows != NULL);
     scheme->drop_percent = 2;
     scheme->duplicate_percent = 3;
     scheme->hang_up_permille = 2;
     sim_peer_listen(world, address, &scheme->peer);
+}
+
+void scheme_leave(struct scheme *scheme)
+{
+    sim_peer_unlisten(scheme->world, scheme->address);
+    for (uint32_t i = 0; i < SCHEME_CONNECTIONS_MAX; i++) {
+        if (scheme->connections[i].socket != NULL) {
+            sim_peer_close(scheme->connections[i].socket);
+        }
+    }
+}
+
+void scheme_return(struct scheme *scheme)
+{
+    sim_peer_listen(scheme->world, scheme->address, &scheme->peer);
 }
 
 void scheme_destroy(struct scheme *scheme)

@@ -29,6 +29,7 @@ struct scheme_connection {
 struct scheme {
     struct sim_peer peer;
     struct sim_world *world;
+    const char *address;
     struct scheme_connection connections[SCHEME_CONNECTIONS_MAX];
     struct scheme_row *rows; /* SCHEME_ROWS_MAX */
     uint32_t rows_count;
@@ -39,6 +40,10 @@ struct scheme {
 };
 void scheme_create(struct scheme *scheme, struct sim_world *world, const char *address);
 void scheme_destroy(struct scheme *scheme);
+
+/* It hangs up and refuses connections, until it returns. */
+void scheme_leave(struct scheme *scheme);
+void scheme_return(struct scheme *scheme);
 
 /* The request (01xx, 02xx) of this identity, or NULL; *count: how often it was said. */
 const struct scheme_row *scheme_find_request(const struct scheme *scheme, uint32_t stan,

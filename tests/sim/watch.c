@@ -91,15 +91,17 @@ static const struct model_rules rule_sets[SIM_RULE_SETS] = {
      .count_max = 3,
      .window_s = 3600,
      .buckets = 60,
-     .endpoint_of_4 = 0,
-     .endpoint_of_5 = 1},
+     .routes_of_4 = {0},
+     .routes_of_5 = {1},
+     .routes_count = 1},
     {.amount_max_minor = 20000000,
      .counter = 1,
      .count_max = 2,
      .window_s = 20,
      .buckets = 4,
-     .endpoint_of_4 = 1,
-     .endpoint_of_5 = 0},
+     .routes_of_4 = {1, 0},
+     .routes_of_5 = {0, 1},
+     .routes_count = 2},
 };
 
 static void fresh_model(struct watch *watch)

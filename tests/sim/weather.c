@@ -10,6 +10,7 @@ static const char *const names[WEATHERS_COUNT] = {
     [WEATHER_FOLLOWER_STALLS] = "follower stalls",
     [WEATHER_CLOCK_STEP] = "wall clock set",
     [WEATHER_CLOCK_LEAP] = "time passes",
+    [WEATHER_SCHEME_AWAY] = "scheme away",
 };
 
 const char *weather_name(enum weather_kind kind)
@@ -48,6 +49,10 @@ static void begin(struct weather *weather, enum weather_kind kind, struct host *
     case WEATHER_CLOCK_LEAP:
         sim_world_step_clock(world, (int64_t)sim_below(random, 70 * 60) * NS_PER_S);
         break;
+    case WEATHER_SCHEME_AWAY:
+        weather->away = (uint32_t)sim_below(random, SIM_ENDPOINTS);
+        scheme_leave(&weather->schemes[weather->away]);
+        break;
     case WEATHERS_COUNT:
         break;
     }
@@ -68,6 +73,9 @@ static void end(struct weather *weather, enum weather_kind kind, struct host *ho
         break;
     case WEATHER_FOLLOWER_STALLS:
         host_follower_stalls(host, weather->stalled, false);
+        break;
+    case WEATHER_SCHEME_AWAY:
+        scheme_return(&weather->schemes[weather->away]);
         break;
     case WEATHER_DISK_ERROR:
     case WEATHER_CLOCK_STEP:

@@ -694,6 +694,13 @@ void sim_peer_listen(struct sim_world *world, const char *address, struct sim_pe
     add_listener(world, address)->peer = peer;
 }
 
+void sim_peer_unlisten(struct sim_world *world, const char *address)
+{
+    struct listener *listener = find_listener(world, address);
+    must(listener != NULL && listener->peer != NULL);
+    listener->peer = NULL;
+}
+
 static void accepted(void *context)
 {
     struct sim_socket *mine = context;

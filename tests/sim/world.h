@@ -58,6 +58,8 @@ void sim_io_written(struct io *io, uint64_t ticket, int32_t result);
 
 /* Counterparties. */
 void sim_peer_listen(struct sim_world *world, const char *address, struct sim_peer *peer);
+/* New connections are refused until somebody listens there again. */
+void sim_peer_unlisten(struct sim_world *world, const char *address);
 /* NULL when nobody listens there. opened() comes later. */
 struct sim_socket *sim_peer_connect(struct sim_world *world, const char *address,
                                     struct sim_peer *peer);
