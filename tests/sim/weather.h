@@ -1,6 +1,6 @@
 /* weather.h - what goes wrong around the process, by chance, for a while: the HSM is silent or
- * down, the disk slow, full or broken, a follower stands still, the wall clock is set, much time passes,
- * a scheme is away. */
+ * down, the disk slow, full or broken, a follower stands still, the wall clock is set, much time
+ * passes, a scheme is away. */
 #ifndef SIM_WEATHER_H
 #define SIM_WEATHER_H
 
