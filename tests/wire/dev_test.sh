@@ -123,5 +123,17 @@ status=$?
 if [ "$status" = 0 ]; then ok; else bad "SIGTERM: exit $status"; fi
 dev=
 
+# Somebody else listens where a demo scheme wants to: it must not be taken for the scheme.
+build/release/ringsim scheme --listen 127.0.0.1:$((PORT + 3)) >"$DIR/other" 2>&1 &
+other=$!
+if within 10 build/release/ringsim acquirer --connect 127.0.0.1:$((PORT + 3)) --send /dev/null &&
+    ! timeout 120 ./dev run --idle --dir "$DIR/demo" --port-base $PORT >"$DIR/out" 2>&1 &&
+    grep -q 'a demo scheme did not start' "$DIR/out"; then
+    ok
+else
+    bad "a scheme's port in use: $(tail -n 2 "$DIR/out")"
+fi
+kill -TERM $other
+
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
