@@ -51,6 +51,23 @@ static inline bool relay_text(const struct iso_dialect *dialect, const struct is
     return true;
 }
 
+/* Is a map of a sub-bitmap announced that holds nothing? Built anew it is left out. */
+static inline bool relay_empty_map(const struct iso_cursor *cursor)
+{
+    const struct iso_composite *composite = &cursor->node->composite;
+    uint32_t bytes = composite->bitmap_bytes, at = cursor->position;
+    if (composite->kind != ISO_COMPOSITE_BITMAP || !composite->bitmap_chained)
+        return false;
+    if (composite->bitmap_encoding != ISO_ENC_BINARY)
+        return true; /* not looked at */
+    while (at + bytes <= cursor->end && (cursor->frame[at] & 0x80) != 0)
+        at += bytes;
+    for (uint32_t i = at; i < at + bytes && i < cursor->end; i++)
+        if (cursor->frame[i] != 0)
+            return false;
+    return at > cursor->position;
+}
+
 /* Items to parts, depth first, as deep as the codec follows. */
 static inline bool relay_parts(struct iso_cursor *cursor, struct relay_pool *pool,
                                struct iso_value *value)
@@ -59,6 +76,7 @@ static inline bool relay_parts(struct iso_cursor *cursor, struct relay_pool *poo
     struct iso_item item;
     uint32_t count = 0, first = pool->parts_used;
     struct iso_cursor counting = *cursor;
+    pool->canonical = pool->canonical && !relay_empty_map(cursor);
     for (;;) {
         enum iso_walk walk = iso_cursor_next(&counting, &item, NULL);
         if (walk == ISO_WALK_FAULT)
