@@ -42,6 +42,12 @@ static const struct watch_kept *request_of(const struct watch *watch, const stru
     return NULL;
 }
 
+/* Of a key: a repeat may come as another message of its class, a 0400 as a 0421. */
+static uint32_t class_of(uint32_t mti)
+{
+    return mti / 100 == 4 ? 4 : mti / 10;
+}
+
 /* A decision, made in a batch that survived, that says what this answer says. */
 static bool rests_on(const struct watch *watch, uint16_t party, const struct traffic_row *row,
                      const struct watch_kept *kept)
@@ -58,7 +64,7 @@ static bool rests_on(const struct watch *watch, uint16_t party, const struct tra
     int64_t amount = kept->reply.has_amount != 0 ? kept->reply.amount_minor : r->amount_minor;
     bool has_our_de38 = kept->reply.has_de38 != 0;
     return r->party == party && r->stan == strtoul(sim_get(&row->message, 11), NULL, 10) &&
-           r->mti / 10 == strtoul(row->message.mti, NULL, 10) / 10 &&
+           class_of(r->mti) == class_of((uint32_t)strtoul(row->message.mti, NULL, 10)) &&
            (r->de3 / 10000 == 31 || amount == strtoll(sim_get(&row->answer, 4), NULL, 10)) &&
            (!has_our_de38 || memcmp(kept->reply.de38, sim_get(&row->answer, 38), 6) == 0);
 }
