@@ -29,7 +29,7 @@ bad()
 }
 
 # A port that nobody has, for what must not be reached: chosen by the kernel for the scheme below.
-PORT=$((20000 + $$ % 20000))
+PORT=$((15000 + $$ % 15000)) # below those that connections get
 
 # configuration NAME: a copy of the demo's files that a row may spoil.
 configuration()
