@@ -114,7 +114,7 @@ bench_switch()
     own="--own $DAEMON"
     for scheme in $SCHEMES; do own="$own --own $scheme"; done
     load="$BIN/ringbench load --connect 127.0.0.1:$BENCH_BASE --seconds $seconds_each $own"
-    sleep 2
+    sleep 6 # memory is warmed, links are dialled
     before=$(cpu_ticks "$DAEMON")
     sleep 5
     idle=$(($(cpu_ticks "$DAEMON") - before))
