@@ -77,6 +77,9 @@ Test(warm, stays_ahead_of_the_shard)
     cr_assert(is_warm(&state->txns[LEDGER_WARM_ROWS + LEDGER_WARM_STEP - 1]));
     turn(&warm, LEDGER_WARM_ROWS / LEDGER_WARM_STEP);
     cr_assert_eq(warm.next, 2 * LEDGER_WARM_ROWS);
+    atomic_store(&board->txn_next, 2 * LEDGER_WARM_ROWS + 100); /* the shard was faster */
+    turn(&warm, 1);
+    cr_assert_eq(warm.next, 2 * LEDGER_WARM_ROWS + 100 + LEDGER_WARM_STEP);
 }
 
 Test(warm, goes_round_once)
@@ -88,7 +91,10 @@ Test(warm, goes_round_once)
     cr_assert_eq(warm.next, first + LEDGER_WARM_ROWS);
     cr_assert(is_warm(&state->txns[ROWS - 1]));
     cr_assert(is_warm(&state->txns[0]));
-    atomic_store(&board->txn_next, first + ROWS);
+    atomic_store(&board->txn_next, first + ROWS - LEDGER_WARM_ROWS / 2);
     turn(&warm, 4096);
     cr_assert_eq(warm.next, first + ROWS, "every row is there");
+    atomic_store(&board->txn_next, first + 2 * ROWS);
+    turn(&warm, 1);
+    cr_assert(warm.next >= first + ROWS, "nothing is left to do");
 }
