@@ -41,6 +41,9 @@ double machine_foreign_percent(const struct machine_sample *from, const struct m
 uint32_t machine_cpus(void);
 void machine_pin(int32_t cpu); /* the calling thread; -1: leave it; a refusal is only a warning */
 void machine_unpin(void);
+/* What the daemon's threads ask for (switch/daemon_threads.c, base/io_write.c): a ceiling asks for
+ * the same. Wishes, for the calling thread. */
+void machine_go_first(bool is_writer);
 int64_t machine_now_ns(void); /* CLOCK_MONOTONIC */
 
 /* ---- figures ------------------------------------------------------------------------------- */

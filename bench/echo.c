@@ -125,6 +125,7 @@ static void *server_main(void *argument)
 {
     struct server *server = argument;
     machine_pin((int32_t)machine_cpus() - 1);
+    machine_go_first(false);
     if (!server_open(server)) {
         atomic_store(&server->state, -1);
         return NULL;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -163,6 +164,16 @@ void machine_unpin(void)
         CPU_SET(cpu, &set);
     }
     (void)sched_setaffinity(0, sizeof set, &set);
+}
+
+void machine_go_first(bool is_writer)
+{
+    const struct sched_param first = {.sched_priority = 1};
+    if (is_writer) {
+        (void)sched_setscheduler(0, SCHED_FIFO, &first);
+    } else {
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), -10);
+    }
 }
 
 int64_t machine_now_ns(void)
