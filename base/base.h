@@ -12,6 +12,9 @@
 #define NODISCARD                   __attribute__((warn_unused_result))
 #define NORETURN                    __attribute__((noreturn))
 #define PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
+/* A function that only prefetches has no effect that the compiler knows: gcc 12 removes its calls
+ * where it does not happen to inline them first. */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define countof(array) (sizeof(array) / sizeof((array)[0]))
 #define likely(x)      __builtin_expect(!!(x), 1)

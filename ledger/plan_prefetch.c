@@ -22,34 +22,38 @@ static uint32_t row_ahead(const struct ledger_state *state, uint32_t ahead)
 static void heads(const struct ledger_state *state, const struct ledger_request *request,
                   uint32_t ahead)
 {
-    ledger_index_prefetch(&state->by_replay, request->replay_key.low);
-    ledger_index_prefetch(&state->by_card, ledger_hash_bytes(&request->card, sizeof request->card));
-    ledger_index_prefetch(&state->by_self, ledger_txn_hash_self(&request->self_key, request->de7));
-    ledger_index_prefetch(&state->by_rrn, request->rrn_key.low);
-    const uint8_t *row = (const uint8_t *)&state->txns[row_ahead(state, ahead)];
+    uint32_t row = row_ahead(state, ahead);
+    ledger_map_prefetch(&state->by_replay, request->replay_key.low);
+    ledger_index_prefetch(&state->by_card, ledger_hash_bytes(&request->card, sizeof request->card),
+                          0);
+    ledger_index_prefetch(&state->by_self, ledger_txn_hash_self(&request->self_key, request->de7),
+                          row);
+    ledger_index_prefetch(&state->by_rrn, request->rrn_key.low, row);
+    if (state->tombstones_count > 0) {
+        ledger_index_prefetch(&state->by_loose, request->self_key.low, 0);
+        ledger_index_prefetch(&state->by_loose, ledger_txn_hash_tombstone(&request->rrn_key), 0);
+    }
+    const uint8_t *bytes = (const uint8_t *)&state->txns[row];
     for (uint32_t at = 0; at < sizeof(struct ledger_txn); at += 64) {
-        __builtin_prefetch(row + at, 1);
+        __builtin_prefetch(bytes + at, 1);
     }
 }
 
-/* What the heads point at; the heads that the row's old transaction stands in. */
+/* What the heads point at; where the row's old transaction stands. */
 static void rows(const struct ledger_state *state, const struct ledger_request *request,
                  uint32_t ahead)
 {
     uint32_t card = ledger_index_first(&state->by_card,
                                        ledger_hash_bytes(&request->card, sizeof request->card));
-    uint32_t replay = ledger_index_first(&state->by_replay, request->replay_key.low);
     if (card != 0) {
         __builtin_prefetch(&state->cards[card - 1]);
     }
-    if (replay != 0) {
-        __builtin_prefetch(&state->txns[replay - 1].replay_key);
-    }
-    const struct ledger_txn *old = &state->txns[row_ahead(state, ahead)];
+    uint32_t row = row_ahead(state, ahead);
+    const struct ledger_txn *old = &state->txns[row];
     if (old->id != 0) {
-        ledger_index_prefetch(&state->by_replay, old->replay_key.low);
-        ledger_index_prefetch(&state->by_self, ledger_txn_hash_self(&old->self_key, old->de7));
-        ledger_index_prefetch(&state->by_rrn, old->rrn_key.low);
+        ledger_map_prefetch(&state->by_replay, old->replay_key.low);
+        ledger_index_prefetch(&state->by_self, ledger_txn_hash_self(&old->self_key, old->de7), row);
+        ledger_index_prefetch(&state->by_rrn, old->rrn_key.low, row);
     }
 }
 

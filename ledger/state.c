@@ -40,11 +40,14 @@ static size_t free_bytes(uint32_t rows)
 
 static size_t derived_bytes(const struct ledger_limits *limits)
 {
-    return ledger_index_bytes(limits->accounts_max) + ledger_index_bytes(limits->cards_max) +
-           ledger_index_bytes(limits->holds_max) + ledger_index_bytes(limits->counter_slots_max) +
-           ledger_index_bytes(limits->saf_max) + 4 * ledger_index_bytes(limits->txns_max) +
-           free_bytes(limits->holds_max) + free_bytes(limits->saf_max) +
-           free_bytes(limits->exceptions_max) + free_bytes(limits->counter_slots_max) +
+    return ledger_map_bytes(limits->txns_max) +
+           2 * ledger_index_bytes(limits->txns_max, LEDGER_AGES) +
+           ledger_index_bytes(limits->txns_max, 1) + ledger_index_bytes(limits->accounts_max, 1) +
+           ledger_index_bytes(limits->cards_max, 1) + ledger_index_bytes(limits->holds_max, 1) +
+           ledger_index_bytes(limits->counter_slots_max, 1) +
+           ledger_index_bytes(limits->saf_max, 1) + free_bytes(limits->holds_max) +
+           free_bytes(limits->saf_max) + free_bytes(limits->exceptions_max) +
+           free_bytes(limits->counter_slots_max) +
            (size_t)limits->saf_max * (2 * sizeof(uint32_t) + 1);
 }
 
@@ -84,10 +87,11 @@ void ledger_free_give(struct ledger_free *rows, uint32_t row)
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static void place_index(struct ledger_index *index, uint8_t **memory, uint32_t rows, uint64_t seed)
+static void place_index(struct ledger_index *index, uint8_t **memory, uint32_t rows, uint32_t ages,
+                        uint64_t seed)
 {
-    ledger_index_init(index, *memory, rows, seed);
-    *memory += ledger_index_bytes(rows);
+    ledger_index_init(index, *memory, rows, ages, seed);
+    *memory += ledger_index_bytes(rows, ages);
 }
 
 static void place_free(struct ledger_free *rows, uint8_t **memory, uint32_t count)
@@ -100,15 +104,16 @@ static void place_free(struct ledger_free *rows, uint8_t **memory, uint32_t coun
 static void place_derived(struct ledger_state *state, uint8_t *memory, uint64_t seed)
 {
     const struct ledger_limits *limits = &state->limits;
-    place_index(&state->by_name, &memory, limits->accounts_max, seed + 1);
-    place_index(&state->by_card, &memory, limits->cards_max, seed + 2);
-    place_index(&state->holds_by_rrn, &memory, limits->holds_max, seed + 3);
-    place_index(&state->by_counter, &memory, limits->counter_slots_max, seed + 4);
-    place_index(&state->by_item, &memory, limits->saf_max, seed + 5);
-    place_index(&state->by_replay, &memory, limits->txns_max, seed + 6);
-    place_index(&state->by_self, &memory, limits->txns_max, seed + 7);
-    place_index(&state->by_rrn, &memory, limits->txns_max, seed + 8);
-    place_index(&state->by_loose, &memory, limits->txns_max, seed + 9);
+    ledger_map_init(&state->by_replay, memory, limits->txns_max, seed + 6);
+    memory += ledger_map_bytes(limits->txns_max);
+    place_index(&state->by_name, &memory, limits->accounts_max, 1, seed + 1);
+    place_index(&state->by_card, &memory, limits->cards_max, 1, seed + 2);
+    place_index(&state->holds_by_rrn, &memory, limits->holds_max, 1, seed + 3);
+    place_index(&state->by_counter, &memory, limits->counter_slots_max, 1, seed + 4);
+    place_index(&state->by_item, &memory, limits->saf_max, 1, seed + 5);
+    place_index(&state->by_self, &memory, limits->txns_max, LEDGER_AGES, seed + 7);
+    place_index(&state->by_rrn, &memory, limits->txns_max, LEDGER_AGES, seed + 8);
+    place_index(&state->by_loose, &memory, limits->txns_max, 1, seed + 9);
     place_free(&state->holds_free, &memory, limits->holds_max);
     place_free(&state->safs_free, &memory, limits->saf_max);
     place_free(&state->marks_free, &memory, limits->exceptions_max);
@@ -312,14 +317,16 @@ static void rebuild_txns(struct ledger_state *state)
 static void clear_indexes(struct ledger_state *state)
 {
     struct ledger_index *indexes[] = {
-        &state->by_name,    &state->by_card, &state->holds_by_rrn,
-        &state->by_counter, &state->by_item, &state->by_replay,
-        &state->by_self,    &state->by_rrn,  &state->by_loose,
+        &state->by_name, &state->by_card, &state->holds_by_rrn, &state->by_counter,
+        &state->by_item, &state->by_self, &state->by_rrn,       &state->by_loose,
     };
     for (uint32_t i = 0; i < countof(indexes); i++) {
         if (indexes[i]->entries_count > 0) { /* else its pages stay untouched */
             ledger_index_clear(indexes[i]);
         }
+    }
+    if (state->by_replay.entries_count > 0) {
+        ledger_map_clear(&state->by_replay);
     }
     rebuild_free(&state->holds_free, state->limits.holds_max);
     rebuild_free(&state->safs_free, state->limits.saf_max);

@@ -6,6 +6,7 @@
 #define LEDGER_TABLES_H
 
 #include "ledger/index.h"
+#include "ledger/map.h"
 #include "ledger/state.h"
 
 #define LEDGER_CURRENCIES_MAX 32u
@@ -49,12 +50,11 @@ struct ledger_state {
     struct ledger_endpoint_row *endpoints;
 
     struct ledger_index by_name, by_card, holds_by_rrn, by_counter, by_item;
-    struct ledger_index by_replay; /* every transaction */
-    struct ledger_index
-        by_self; /* originals: self_key with DE7; tombstones with DE90 are in by_loose */
-    struct ledger_index
-        by_rrn; /* originals 01xx, 02xx; tombstones without DE90, with another salt */
-    struct ledger_index by_loose; /* without DE7: originals that were repeated under another DE7 */
+    struct ledger_map by_replay;  /* every transaction */
+    struct ledger_index by_self;  /* every transaction: self_key with DE7; of ages */
+    struct ledger_index by_rrn;   /* originals 01xx, 02xx; of ages */
+    struct ledger_index by_loose; /* originals that were repeated under another DE7, by self_key;
+                                      tombstones, by the key that they have of their original */
     uint32_t tombstones_count;
 
     struct ledger_free holds_free, safs_free, marks_free, counters_free;

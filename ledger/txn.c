@@ -12,16 +12,35 @@ uint32_t ledger_txn_find(const struct ledger_state *state, uint64_t id)
     return id != 0 && state->txns[row].id == id ? row + 1 : 0;
 }
 
+static uint32_t walk_first(struct ledger_walk *walk, const struct ledger_state *state,
+                           const struct ledger_index *index, uint64_t hash)
+{
+    return ledger_walk_first(walk, index, hash,
+                             (uint32_t)(state->txn_next % state->limits.txns_max));
+}
+
 uint32_t ledger_txn_by_replay(const struct ledger_state *state, const struct hash128 *key)
 {
-    uint32_t row = ledger_index_first(&state->by_replay, key->low);
-    for (uint32_t i = 0; row != 0 && i < LEDGER_WALK_MAX; i++) {
-        if (ledger_hash_equal(&state->txns[row - 1].replay_key, key)) {
-            return row;
-        }
-        row = ledger_index_next(&state->by_replay, row);
+    struct ledger_map_walk walk;
+    uint32_t row = ledger_map_first(&walk, &state->by_replay, key->low);
+    while (row != 0 && !ledger_hash_equal(&state->txns[row - 1].replay_key, key)) {
+        row = ledger_map_next(&walk);
     }
-    return 0;
+    return row;
+}
+
+/* A row that is still needed is left standing when the circle comes round: it is older than any
+ * that was written since, wherever it stands. */
+static bool is_overtaken(const struct ledger_state *state, uint32_t row)
+{
+    return (state->txns[row - 1].id & LEDGER_SEQUENCE_MASK) + state->limits.txns_max <
+           state->txn_next;
+}
+
+/* The later of two candidates, as the walk gives them; 0 = none yet. */
+static uint32_t later(const struct ledger_state *state, uint32_t found, uint32_t row)
+{
+    return found == 0 || state->txns[row - 1].id > state->txns[found - 1].id ? row : found;
 }
 
 /* Repeats keep DE7 + 1, because a DE7 of zeros is a DE7 (contract section 2: any digits). */
@@ -44,21 +63,22 @@ bool ledger_txn_has_de7(const struct ledger_txn *txn, uint64_t de7)
 uint32_t ledger_txn_by_self(const struct ledger_state *state, const struct hash128 *key,
                             uint64_t de7)
 {
+    struct ledger_walk walk;
     uint32_t found = 0;
-    uint32_t row = ledger_index_first(&state->by_self, ledger_txn_hash_self(key, de7));
-    for (uint32_t i = 0; row != 0 && i < LEDGER_WALK_MAX && found == 0; i++) {
+    uint32_t row = walk_first(&walk, state, &state->by_self, ledger_txn_hash_self(key, de7));
+    while (row != 0 && (found == 0 || is_overtaken(state, found))) {
         const struct ledger_txn *txn = &state->txns[row - 1];
         if (txn->de7 == de7 && ledger_hash_equal(&txn->self_key, key)) {
-            found = row;
+            found = later(state, found, row);
         }
-        row = ledger_index_next(&state->by_self, row);
+        row = ledger_walk_next(&walk);
     }
     row = ledger_index_first(&state->by_loose, key->low);
     for (uint32_t i = 0; row != 0 && i < LEDGER_WALK_MAX; i++) {
         const struct ledger_txn *txn = &state->txns[row - 1];
         if (txn->class != LEDGER_CLASS_REVERSAL && ledger_hash_equal(&txn->self_key, key) &&
-            ledger_txn_has_de7(txn, de7) && (found == 0 || txn->id > state->txns[found - 1].id)) {
-            found = row; /* if several match, the latest */
+            ledger_txn_has_de7(txn, de7)) {
+            found = later(state, found, row);
         }
         row = ledger_index_next(&state->by_loose, row);
     }
@@ -68,16 +88,17 @@ uint32_t ledger_txn_by_self(const struct ledger_state *state, const struct hash1
 uint32_t ledger_txn_by_rrn(const struct ledger_state *state, const struct hash128 *rrn_key,
                            bool (*wanted)(const struct ledger_txn *txn, uint32_t de3), uint32_t de3)
 {
-    uint32_t row = ledger_index_first(&state->by_rrn, rrn_key->low);
-    for (uint32_t i = 0; row != 0 && i < LEDGER_WALK_MAX; i++) {
+    struct ledger_walk walk;
+    uint32_t found = 0;
+    uint32_t row = walk_first(&walk, state, &state->by_rrn, rrn_key->low);
+    while (row != 0 && (found == 0 || is_overtaken(state, found))) {
         const struct ledger_txn *txn = &state->txns[row - 1];
-        if (txn->class != LEDGER_CLASS_REVERSAL && ledger_hash_equal(&txn->rrn_key, rrn_key) &&
-            wanted(txn, de3)) {
-            return row;
+        if (ledger_hash_equal(&txn->rrn_key, rrn_key) && wanted(txn, de3)) {
+            found = later(state, found, row);
         }
-        row = ledger_index_next(&state->by_rrn, row);
+        row = ledger_walk_next(&walk);
     }
-    return 0;
+    return found;
 }
 
 /* Does the reversal that came first mean this request? By DE7; a repeat may have another one: it is
@@ -111,14 +132,14 @@ uint32_t ledger_txn_tombstone(const struct ledger_state *state,
         }
         row = ledger_index_next(&state->by_loose, row);
     }
-    row = ledger_index_first(&state->by_rrn, ledger_txn_hash_tombstone(&request->rrn_key));
+    row = ledger_index_first(&state->by_loose, ledger_txn_hash_tombstone(&request->rrn_key));
     for (uint32_t i = 0; row != 0 && i < LEDGER_WALK_MAX; i++) {
         const struct ledger_txn *txn = &state->txns[row - 1];
-        if (txn->state == LEDGER_TXN_TOMBSTONE && txn->de3 == request->de3 &&
-            ledger_hash_equal(&txn->rrn_key, &request->rrn_key)) {
+        if (txn->state == LEDGER_TXN_TOMBSTONE && (txn->flags & LEDGER_TXN_BY_RRN) != 0 &&
+            txn->de3 == request->de3 && ledger_hash_equal(&txn->rrn_key, &request->rrn_key)) {
             return row;
         }
-        row = ledger_index_next(&state->by_rrn, row);
+        row = ledger_index_next(&state->by_loose, row);
     }
     return 0;
 }
@@ -145,27 +166,22 @@ uint64_t ledger_txn_place(const struct ledger_state *state, int64_t utc_ns, int6
 
 static bool is_loose(const struct ledger_txn *txn)
 {
-    if (txn->class == LEDGER_CLASS_REVERSAL) {
-        return txn->state == LEDGER_TXN_TOMBSTONE && (txn->flags & LEDGER_TXN_BY_RRN) == 0;
-    }
-    return txn->repeat_de7[0] != 0;
+    return txn->class == LEDGER_CLASS_REVERSAL ? txn->state == LEDGER_TXN_TOMBSTONE
+                                               : txn->repeat_de7[0] != 0;
 }
 
 static uint64_t loose_hash(const struct ledger_txn *txn)
 {
-    return txn->class == LEDGER_CLASS_REVERSAL ? txn->original_key.low : txn->self_key.low;
+    if (txn->class != LEDGER_CLASS_REVERSAL) {
+        return txn->self_key.low;
+    }
+    return (txn->flags & LEDGER_TXN_BY_RRN) != 0 ? ledger_txn_hash_tombstone(&txn->rrn_key)
+                                                 : txn->original_key.low;
 }
 
 static bool is_by_rrn(const struct ledger_txn *txn)
 {
-    return txn->class != LEDGER_CLASS_REVERSAL ||
-           (txn->state == LEDGER_TXN_TOMBSTONE && (txn->flags & LEDGER_TXN_BY_RRN) != 0);
-}
-
-static uint64_t rrn_hash(const struct ledger_txn *txn)
-{
-    return txn->class == LEDGER_CLASS_REVERSAL ? ledger_txn_hash_tombstone(&txn->rrn_key)
-                                               : txn->rrn_key.low;
+    return txn->class != LEDGER_CLASS_REVERSAL;
 }
 
 static void count(struct ledger_state *state, const struct ledger_txn *txn, int32_t by)
@@ -179,10 +195,10 @@ static void count(struct ledger_state *state, const struct ledger_txn *txn, int3
 void ledger_txn_added(struct ledger_state *state, uint32_t row)
 {
     const struct ledger_txn *txn = &state->txns[row];
-    ledger_index_add(&state->by_replay, txn->replay_key.low, row);
+    ledger_map_add(&state->by_replay, txn->replay_key.low, row);
     ledger_index_add(&state->by_self, ledger_txn_hash_self(&txn->self_key, txn->de7), row);
     if (is_by_rrn(txn)) {
-        ledger_index_add(&state->by_rrn, rrn_hash(txn), row);
+        ledger_index_add(&state->by_rrn, txn->rrn_key.low, row);
     }
     if (is_loose(txn)) {
         ledger_index_add(&state->by_loose, loose_hash(txn), row);
@@ -193,10 +209,10 @@ void ledger_txn_added(struct ledger_state *state, uint32_t row)
 void ledger_txn_leaving(struct ledger_state *state, uint32_t row)
 {
     const struct ledger_txn *txn = &state->txns[row];
-    ledger_index_remove(&state->by_replay, txn->replay_key.low, row);
+    ledger_map_remove(&state->by_replay, txn->replay_key.low, row);
     ledger_index_remove(&state->by_self, ledger_txn_hash_self(&txn->self_key, txn->de7), row);
     if (is_by_rrn(txn)) {
-        ledger_index_remove(&state->by_rrn, rrn_hash(txn), row);
+        ledger_index_remove(&state->by_rrn, txn->rrn_key.low, row);
     }
     if (is_loose(txn)) {
         ledger_index_remove(&state->by_loose, loose_hash(txn), row);

@@ -4,15 +4,22 @@
 #include "ledger/tables.h"
 #include <stdatomic.h>
 
+static void touch_heads(const struct ledger_index *index, uint32_t age)
+{
+    size_t heads = (size_t)index->mask + 1;
+    mem_touch(&index->heads[age * heads], heads * sizeof *index->heads);
+}
+
 static void touch_rows(const struct ledger_state *state, uint32_t row, uint32_t count)
 {
-    const struct ledger_index *indexes[] = {&state->by_replay, &state->by_self, &state->by_rrn,
-                                            &state->by_loose};
+    const struct ledger_index *indexes[] = {&state->by_self, &state->by_rrn, &state->by_loose};
     mem_touch(&state->txns[row], count * sizeof *state->txns);
     for (uint32_t i = 0; i < countof(indexes); i++) {
-        mem_touch(&indexes[i]->nexts[row], count * sizeof *indexes[i]->nexts);
-        mem_touch(&indexes[i]->befores[row], count * sizeof *indexes[i]->befores);
+        mem_touch(&indexes[i]->links[row], count * sizeof *indexes[i]->links);
     }
+    uint32_t age = ledger_index_age(&state->by_self, row + count - 1);
+    touch_heads(&state->by_self, age);
+    touch_heads(&state->by_rrn, age);
 }
 
 /* Up to LEDGER_WARM_STEP rows of those that the shard comes to next; false: far enough ahead. */
@@ -76,11 +83,9 @@ void ledger_warm_init(struct ledger_warm *warm, const struct ledger_state *state
         .next = next,
         .end = next + state->limits.txns_max,
     };
-    const struct ledger_index *indexes[] = {&state->by_replay, &state->by_self, &state->by_rrn,
-                                            &state->by_loose};
-    for (uint32_t i = 0; i < countof(indexes); i++) {
-        mem_touch(indexes[i]->heads, ((size_t)indexes[i]->mask + 1) * sizeof(uint32_t));
-    }
+    mem_touch(state->by_replay.lines,
+              (size_t)state->by_replay.lines_count * sizeof *state->by_replay.lines);
+    touch_heads(&state->by_loose, 0);
     while (touch_ahead(warm)) {
     }
 }

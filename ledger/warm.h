@@ -2,7 +2,7 @@
  *
  * DESIGN  Memory is taken at start and touched as it is used; the first touch of a large page costs
  * the kernel up to milliseconds, and a thread that pays it holds up every answer. What is searched
- * at random (the heads of the transactions' indexes) is therefore touched at start. The rest is
+ * at random (the map of replays, the heads of the loose index) is therefore touched at start. The rest is
  * this agent's: first rings and buffers, then, a fixed number of rows ahead of the shard, the rows
  * and links of transactions, which fill in order, until the circle of rows has been round once.
  * Production locks everything at start and leaves it nothing to do.
@@ -28,7 +28,7 @@ struct ledger_warm {
     bool small_done;
 };
 
-/* Touches the heads of the indexes, then the first rows; the rest is the agent's. */
+/* Touches what is searched at random, then the first rows; the rest is the agent's. */
 void ledger_warm_init(struct ledger_warm *warm, const struct ledger_state *state,
                       const struct ledger_board *board);
 

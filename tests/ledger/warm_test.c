@@ -54,10 +54,10 @@ Test(warm, brings_in_what_the_shard_comes_to_first)
     cr_assert(is_warm(&state->txns[LEDGER_WARM_ROWS / 2]));
     cr_assert(is_warm(&state->txns[LEDGER_WARM_ROWS]));
     cr_assert_not(is_warm(&state->txns[2 * LEDGER_WARM_ROWS]));
-    const uint32_t *heads = state->by_replay.heads;
-    cr_assert(is_warm(&heads[state->by_replay.mask / 2]));
-    cr_assert(is_warm(&state->by_loose.nexts[20]));
-    cr_assert(is_warm(&state->by_loose.befores[20]));
+    cr_assert(is_warm(&state->by_replay.lines[state->by_replay.lines_count / 2]));
+    cr_assert(is_warm(&state->by_self.heads[state->by_self.mask / 2]));
+    cr_assert(is_warm(&state->by_loose.heads[state->by_loose.mask / 2]));
+    cr_assert(is_warm(&state->by_loose.links[20]));
 }
 
 Test(warm, stays_ahead_of_the_shard)
