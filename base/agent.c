@@ -131,7 +131,7 @@ static int64_t sleep_until(struct thread *thread, bool *by_guard)
     return *by_guard ? now_ns + THREAD_GUARD_NS : deadline_ns;
 }
 
-static void pin(const struct thread *thread)
+void thread_pin(const struct thread *thread)
 {
     if (thread->cpu >= 0) {
         cpu_set_t set;
@@ -152,7 +152,6 @@ void thread_run(struct thread *thread)
         thread->agents[i]->io = thread->io;
     }
     (void)pthread_setname_np(pthread_self(), thread->name);
-    pin(thread);
     thread->is_idle = false;
     int64_t busy_since_ns = thread->clock.now_ns;
     while (!atomic_load_explicit(&thread->stop, memory_order_relaxed)) {

@@ -60,6 +60,8 @@ struct thread {
 
 void thread_init(struct thread *thread, const char *name, const struct clock_source *source);
 void thread_add(struct thread *thread, struct agent *agent);
+/* Binds the calling thread, and those that it makes from now on, to thread->cpu. */
+void thread_pin(const struct thread *thread);
 /* One round: take completions (waiting at most until wait_until_ns), run every agent once. Returns
  * the work done. The simulator calls it by itself; thread_run() loops over it. */
 uint32_t thread_round(struct thread *thread, int64_t wait_until_ns);

@@ -10,41 +10,75 @@
 
 /* ---- digits ---------------------------------------------------------------------------------- */
 
+#define ZEROS UINT64_C(0x3030303030303030)
+
 /* True when each of the eight bytes is '0'..'9': the high nibble is 3, and adding 6 keeps it. */
 static bool eight_digits(uint64_t v)
 {
     const uint64_t high = UINT64_C(0xF0F0F0F0F0F0F0F0);
-    const uint64_t three = UINT64_C(0x3030303030303030);
-    const uint64_t six = UINT64_C(0x0606060606060606);
-    return (v & high) == three && ((v + six) & high) == three;
+    return (v & high) == ZEROS && ((v + UINT64_C(0x0606060606060606)) & high) == ZEROS;
+}
+
+/* At most eight bytes as if '0' stood before them, the first one lowest. Loads that overlap: a copy
+ * byte by byte would make the load behind it wait. */
+static uint64_t load_digits(const uint8_t *data, uint32_t size)
+{
+    uint64_t v = 0;
+    if (size == 8) {
+        memcpy(&v, data, 8);
+        return v;
+    }
+    if (size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, data, 4);
+        memcpy(&last, data + size - 4, 4);
+        v = first | (uint64_t)last << (8 * (size - 4));
+    } else if (size >= 2) {
+        uint16_t first, last;
+        memcpy(&first, data, 2);
+        memcpy(&last, data + size - 2, 2);
+        v = first | (uint64_t)last << (8 * (size - 2));
+    } else if (size == 1) {
+        v = data[0];
+    } else {
+        return ZEROS;
+    }
+    return v << (8 * (8 - size)) | ZEROS >> (8 * size);
 }
 
 bool bytes_are_digits(const uint8_t *data, uint32_t size)
 {
-    while (size >= 8) {
-        uint64_t v;
-        memcpy(&v, data, 8);
-        if (!eight_digits(v)) {
+    for (; size >= 8; data += 8, size -= 8) {
+        if (!eight_digits(load_digits(data, 8))) {
             return false;
         }
-        data += 8;
-        size -= 8;
     }
-    uint64_t rest = UINT64_C(0x3030303030303030);
-    if (size > 0) {
-        memcpy(&rest, data, size);
-    }
-    return eight_digits(rest);
+    return eight_digits(load_digits(data, size));
+}
+
+/* Neighbours become pairs, pairs become fours, fours the number. */
+static uint64_t number_of_eight(uint64_t v)
+{
+    v -= ZEROS;
+    v = v * 10 + (v >> 8);
+    const uint64_t pairs = UINT64_C(0x000000FF000000FF);
+    return ((v & pairs) * UINT64_C(0x000F424000000064) +
+            (v >> 16 & pairs) * UINT64_C(0x0000271000000001)) >>
+           32;
 }
 
 bool bytes_to_number(const uint8_t *data, uint32_t size, int64_t *out)
 {
-    if (size == 0 || size > 19 || !bytes_are_digits(data, size)) {
+    if (size == 0 || size > 19) {
         return false;
     }
     uint64_t value = 0;
-    for (uint32_t i = 0; i < size; i++) {
-        value = value * 10 + (uint64_t)(data[i] - '0'); /* below 10^19: fits uint64 */
+    for (uint32_t head = (size - 1) % 8 + 1; size > 0; data += head, size -= head, head = 8) {
+        uint64_t v = load_digits(data, head);
+        if (!eight_digits(v)) {
+            return false;
+        }
+        value = value * 100000000 + number_of_eight(v); /* below 10^19: fits uint64 */
     }
     if (value > INT64_MAX) {
         return false;

@@ -1,8 +1,8 @@
 /* log.c - see log.h.
  *
  * DESIGN  A logging thread owns one SPSC ring of fixed records; the writer thread visits the rings
- * every LOG_VISIT_MS, merges repeats within a second, and writes JSON lines. Before log_start() and
- * in threads that have no ring a line goes to stderr at once. */
+ * every LOG_VISIT_MS while there are lines, merges repeats within a second, and writes JSON lines.
+ * Before log_start() and in threads that have no ring a line goes to stderr at once. */
 #include "base/log.h"
 
 #include "base/clock.h"
@@ -22,6 +22,7 @@
 #define LOG_RING_RECORDS 512u /* a power of two */
 #define LOG_RINGS_MAX    40u
 #define LOG_VISIT_MS     20
+#define LOG_IDLE_MS      50 /* while nobody says anything */
 #define LOG_LINE_BYTES   4096u
 #define LOG_LAST_RECORDS 32u
 #define LOG_RECENT_MAX   4u /* events that may alternate and still be merged */
@@ -311,10 +312,12 @@ static void say_lost(int fd, struct log_ring *ring, int64_t wall_ns)
     }
 }
 
-static void take_records(int fd, struct log_ring *ring, bool is_last)
+/* How many there were. */
+static uint32_t take_records(int fd, struct log_ring *ring, bool is_last)
 {
     uint32_t written = atomic_load_explicit(&ring->written, memory_order_acquire);
     uint32_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
+    uint32_t count = written - taken;
     for (; taken != written; taken++) {
         take_record(fd, ring, &ring->records[taken % LOG_RING_RECORDS]);
         atomic_store_explicit(&ring->taken, taken + 1, memory_order_release);
@@ -326,28 +329,31 @@ static void take_records(int fd, struct log_ring *ring, bool is_last)
         }
     }
     say_lost(fd, ring, wall_ns);
+    return count;
 }
 
-static void visit(bool is_last)
+static uint32_t visit(bool is_last)
 {
     (void)pthread_mutex_lock(&writer_lock);
     int fd = atomic_load(&log_fd);
-    uint32_t count = atomic_load(&rings_count);
+    uint32_t count = atomic_load(&rings_count), records = 0;
     for (uint32_t i = 0; fd >= 0 && i < count && i < LOG_RINGS_MAX; i++) {
         struct log_ring *ring = atomic_load_explicit(&rings[i], memory_order_acquire);
         if (ring != NULL) {
-            take_records(fd, ring, is_last);
+            records += take_records(fd, ring, is_last);
         }
     }
     (void)pthread_mutex_unlock(&writer_lock);
+    return records;
 }
 
 static void *write_forever(void *context)
 {
     (void)context;
-    const struct timespec pause = {.tv_nsec = LOG_VISIT_MS * NS_PER_MS};
     for (;;) {
-        visit(false);
+        uint32_t records = visit(false);
+        const struct timespec pause = {
+            .tv_nsec = (records > 0 ? LOG_VISIT_MS : LOG_IDLE_MS) * NS_PER_MS};
         (void)nanosleep(&pause, NULL);
     }
     return NULL;
@@ -371,7 +377,7 @@ void log_start(int fd, enum log_level least)
 
 void log_flush(void)
 {
-    visit(true);
+    (void)visit(true);
 }
 
 void log_dump_last(int fd)

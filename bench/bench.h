@@ -40,7 +40,6 @@ void machine_sample(const struct machine_trees *trees, struct machine_sample *ou
 double machine_foreign_percent(const struct machine_sample *from, const struct machine_sample *to);
 uint32_t machine_cpus(void);
 void machine_pin(int32_t cpu); /* the calling thread; -1: leave it; a refusal is only a warning */
-void machine_unpin(void);
 /* What the daemon's threads ask for (switch/daemon_threads.c, base/io_write.c): a ceiling asks for
  * the same. Wishes, for the calling thread. */
 void machine_go_first(bool is_writer);

@@ -16,8 +16,7 @@ static void *write_thread(void *argument)
 {
     struct durable *durable = argument;
     uint64_t value;
-    machine_unpin(); /* it only waits for the disk: wherever there is room */
-    machine_go_first(true);
+    machine_go_first(true); /* on the server's processor, as the daemon's writer on its owner's */
     while (read(durable->start_fd, &value, sizeof value) == sizeof value &&
            !atomic_load(&durable->stop)) {
         ssize_t written = pwrite(durable->fd, durable->records[durable->gathering ^ 1],

@@ -156,16 +156,6 @@ void machine_pin(int32_t cpu)
     }
 }
 
-void machine_unpin(void)
-{
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (uint32_t cpu = 0; cpu < machine_cpus(); cpu++) {
-        CPU_SET(cpu, &set);
-    }
-    (void)sched_setaffinity(0, sizeof set, &set);
-}
-
 void machine_go_first(bool is_writer)
 {
     const struct sched_param first = {.sched_priority = 1};

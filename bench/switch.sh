@@ -121,14 +121,15 @@ bench_switch()
     figure 'idle daemon' "$(ratio $((idle * 100)) $((5 * $(getconf CLK_TCK))))" '% of a core'
     BALANCE_BEFORE=$(ctl "$BENCH_DIR" account show settlement/acquirer --json |
         number balance_minor)
+    on_us="$load --cards 1000000 --expect 39=00:99.9%"
     for shape in 64:1 8:32 8:1; do
         # shellcheck disable=SC2086
-        measure "on-us ${shape%:*}x${shape#*:}" $load --links "${shape%:*}" --depth "${shape#*:}" \
-            --cards 1000000 --expect 39=00:99.9%
+        measure "on-us ${shape%:*}x${shape#*:}" $on_us --links "${shape%:*}" --depth "${shape#*:}"
+        wait_for_followers
     done
     for follower in state archive; do ctl "$BENCH_DIR" follower pause $follower; done
     # shellcheck disable=SC2086
-    measure 'on-us 64x1, state and archive paused' $load --links 64 --depth 1 --cards 1000000
+    measure 'on-us 64x1, state and archive paused' $on_us --links 64 --depth 1
     for follower in state archive; do ctl "$BENCH_DIR" follower resume $follower; done
     bench_audit
     wait_for_followers

@@ -1,5 +1,7 @@
 #include "base/bytes.h"
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 Test(bytes, digits_at_every_place_and_size)
 {
@@ -29,6 +31,32 @@ Test(bytes, numbers)
     uint8_t out[6];
     bytes_put_number(out, 6, 123);
     cr_assert_arr_eq(out, "000123", 6);
+}
+
+/* The memory behind the digits is not looked at: each stands at the end of what may be read. */
+Test(bytes, numbers_of_every_size)
+{
+    uint64_t value = 0;
+    for (uint32_t size = 1; size <= 19; size++) {
+        value = value * 10 + (size * 7 + 3) % 10;
+        char text[20];
+        uint8_t *digits = malloc(size);
+        int64_t n = -1;
+        (void)snprintf(text, sizeof text, "%0*llu", (int)size, (unsigned long long)value);
+        memcpy(digits, text, size);
+        cr_assert(bytes_to_number(digits, size, &n));
+        cr_assert_eq(n, (int64_t)value, "%u digits", size);
+        for (uint32_t at = 0; at < size; at++) {
+            digits[at] = ':';
+            cr_assert_not(bytes_to_number(digits, size, &n), "%u digits, place %u", size, at);
+            digits[at] = (uint8_t)text[at];
+        }
+        free(digits);
+    }
+    int64_t n;
+    cr_assert_not(bytes_to_number((const uint8_t *)"00000000000000000000", 20, &n));
+    cr_assert(bytes_to_number((const uint8_t *)"0000000000000000000", 19, &n) && n == 0);
+    cr_assert_not(bytes_to_number((const uint8_t *)"9999999999999999999", 19, &n));
 }
 
 Test(bytes, hex)
