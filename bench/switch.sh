@@ -1,7 +1,9 @@
 # switch.sh - `./dev bench switch`: the daemon beside the ceilings of the same machine, in one run.
 #
-# Sourced by ./dev, whose helpers it uses. Runs echo and durable echo, then a daemon with a million
-# prepared cards under load, then forwarded traffic; audits that what was answered is what was booked.
+# Sourced by ./dev, whose helpers it uses. A daemon with a million prepared cards stands beside echo
+# and durable echo, the ceilings: each round runs them one after the other, and a figure is the
+# median of the rounds' own ratios, for the machine is not the same from minute to minute. Audits
+# that what was answered is what was booked; then the same with forwarded traffic.
 # Results: build/bench/switch.json, a JSON object a line; report.html out of all build/bench/*.json.
 # shellcheck shell=sh
 
@@ -13,12 +15,6 @@ number()
 {
     sed -n "s/.*\"$1\":\([-0-9.]*\).*/\1/p" | tail -n 1
 }
-# ratio A B: with two decimals.
-ratio()
-{
-    awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "-" }'
-}
-
 # measure NAME COMMAND...: one JSON line into build/bench/switch.json, one row of the table.
 measure()
 {
@@ -32,10 +28,26 @@ measure()
         "$(echo "$line" | number p99_us)" "$(echo "$line" | number p999_us)" \
         "$(echo "$line" | number foreign_percent)"
 }
-# value NAME OF: a number that was measured under that name.
-value()
+# values NAME OF: the numbers that were measured under that name, one a round.
+values()
 {
-    grep -F "\"name\":\"$1\"" build/bench/switch.json | number "$2"
+    grep -F "\"name\":\"$1\"" build/bench/switch.json | sed -n "s/.*\"$2\":\([-0-9.]*\).*/\1/p"
+}
+# median EXPRESSION NAME OF [NAME OF]...: the median over the rounds, $1 the first name's number.
+median()
+{
+    expression=$1
+    shift
+    columns=$(mktemp -d)
+    column=0
+    while [ $# -gt 0 ]; do
+        column=$((column + 1))
+        values "$1" "$2" >"$columns/$column"
+        shift 2
+    done
+    (cd "$columns" && paste ./*) | awk "{ printf \"%.2f\\n\", $expression }" | sort -n |
+        awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+    rm -rf "$columns"
 }
 # figure NAME NUMBER UNIT: a line of its own.
 figure()
@@ -75,9 +87,16 @@ wait_for_followers()
     done
 }
 
-bench_switch()
+# ceilings LINKS DEPTH: echo and durable echo of this minute.
+ceilings()
 {
-    seconds_each=${RS_BENCH_SECONDS:-5}
+    measure "echo $1x$2" "$BIN/ringbench" echo --links "$1" --depth "$2" --seconds 2
+    measure "echo --durable $1x$2" "$BIN/ringbench" echo --durable --links "$1" --depth "$2" \
+        --seconds 2 --data "$BENCH_DIR"
+}
+
+bench_start()
+{
     rm -rf "$BENCH_DIR" # every run begins with the same state: what a run books makes starts longer
     mkdir -p "$BENCH_DIR"
     "$BIN/ringbench" prepare --cards 1000000 --data "$BENCH_DIR" --port-base $BENCH_BASE \
@@ -85,16 +104,6 @@ bench_switch()
         cat build/bench/prepare.log >&2
         return 1
     }
-    : >build/bench/switch.json
-    for shape in 64:1 8:32 8:1; do
-        links=${shape%:*} depth=${shape#*:}
-        measure "echo ${links}x$depth" "$BIN/ringbench" echo --links "$links" --depth "$depth" \
-            --seconds 3
-        measure "echo --durable ${links}x$depth" "$BIN/ringbench" echo --durable --links "$links" \
-            --depth "$depth" --seconds 3 --data "$BENCH_DIR"
-    done
-    trap 'end_demo; exit 130' INT TERM
-    trap end_demo EXIT
     for scheme in a:8586 b:8587; do # where conf/parties.yaml has them
         "$BIN/ringsim" scheme --listen "127.0.0.1:${scheme#*:}" >/dev/null 2>&1 &
         SCHEMES="$SCHEMES $!"
@@ -111,18 +120,22 @@ bench_switch()
         }
         sleep 0.2
     done
-    own="--own $DAEMON"
-    for scheme in $SCHEMES; do own="$own --own $scheme"; done
-    load="$BIN/ringbench load --connect 127.0.0.1:$BENCH_BASE --seconds $seconds_each $own"
+}
+
+bench_idle()
+{
     sleep 6 # memory is warmed, links are dialled
     before=$(cpu_ticks "$DAEMON")
     sleep 5
     idle=$(($(cpu_ticks "$DAEMON") - before))
-    figure 'idle daemon' "$(ratio $((idle * 100)) $((5 * $(getconf CLK_TCK))))" '% of a core'
-    BALANCE_BEFORE=$(ctl "$BENCH_DIR" account show settlement/acquirer --json |
-        number balance_minor)
-    on_us="$load --cards 1000000 --expect 39=00:99.9%"
-    for shape in 64:1 8:32 8:1; do
+    figure 'idle daemon' "$(awk -v ticks=$idle -v hz="$(getconf CLK_TCK)" \
+        'BEGIN { printf "%.2f", 100 * ticks / (5 * hz) }')" '% of a core'
+}
+
+bench_on_us()
+{
+    for shape in 64:1 8:32; do
+        ceilings "${shape%:*}" "${shape#*:}"
         # shellcheck disable=SC2086
         measure "on-us ${shape%:*}x${shape#*:}" $on_us --links "${shape%:*}" --depth "${shape#*:}"
         wait_for_followers
@@ -131,28 +144,53 @@ bench_switch()
     # shellcheck disable=SC2086
     measure 'on-us 64x1, state and archive paused' $on_us --links 64 --depth 1
     for follower in state archive; do ctl "$BENCH_DIR" follower resume $follower; done
-    bench_audit
     wait_for_followers
+}
+
+bench_forwarded()
+{
+    ceilings 8 1
     # shellcheck disable=SC2086
-    measure 'forwarded 8x1' $load --links 8 --depth 1 --mix bench/forwarded.jsonl
-    # shellcheck disable=SC2086
-    measure 'the simulator alone 8x1' $load --connect 127.0.0.1:8586 --links 8 --depth 1 \
-        --mix bench/forwarded.jsonl
+    {
+        measure 'on-us 8x1' $on_us --links 8 --depth 1
+        measure 'forwarded 8x1' $load --links 8 --depth 1 --mix bench/forwarded.jsonl
+        measure 'the simulator alone 8x1' $load --connect 127.0.0.1:8586 --links 8 --depth 1 \
+            --mix bench/forwarded.jsonl
+    }
+    wait_for_followers
+}
+
+bench_switch()
+{
+    : >build/bench/switch.json
+    rounds=$(seq "${RS_BENCH_ROUNDS:-3}")
+    trap 'end_demo; exit 130' INT TERM
+    trap end_demo EXIT
+    bench_start || return 1
+    own="--own $DAEMON"
+    for scheme in $SCHEMES; do own="$own --own $scheme"; done
+    load="$BIN/ringbench load --connect 127.0.0.1:$BENCH_BASE --seconds ${RS_BENCH_SECONDS:-3} $own"
+    on_us="$load --cards 1000000 --expect 39=00:99.9%"
+    bench_idle
+    BALANCE_BEFORE=$(ctl "$BENCH_DIR" account show settlement/acquirer --json |
+        number balance_minor)
+    for _ in $rounds; do bench_on_us; done
+    bench_audit
+    for _ in $rounds; do bench_forwarded; done
     end_demo
     trap - INT TERM EXIT
-    figure 'on-us / echo --durable, 64x1' \
-        "$(ratio "$(value 'on-us 64x1' rate_per_s)" "$(value 'echo --durable 64x1' rate_per_s)")" ''
-    figure 'on-us / echo --durable, 8x32' \
-        "$(ratio "$(value 'on-us 8x32' rate_per_s)" "$(value 'echo --durable 8x32' rate_per_s)")" ''
-    figure 'on-us p99 / echo --durable p99, 64x1, paused' "$(ratio \
-        "$(value 'on-us 64x1, state and archive paused' p99_us)" \
-        "$(value 'echo --durable 64x1' p99_us)")" ''
-    added=$(awk -v a="$(value 'forwarded 8x1' p50_us)" -v b="$(value 'the simulator alone 8x1' \
-        p50_us)" 'BEGIN { printf "%.1f", a - b }')
-    allowed=$(awk -v a="$(value 'echo --durable 8x1' p50_us)" -v b="$(value 'echo 8x1' p50_us)" \
-        'BEGIN { printf "%.1f", 2 * (a - b) + 60 }')
-    figure 'forwarded adds at p50, 8x1' "$added" us
-    figure 'allowed: 2 x (durable echo - echo) + 60' "$allowed" us
+    for shape in 64x1 8x32 8x1; do
+        figure "on-us / echo --durable, $shape" \
+            "$(median '$1 / $2' "on-us $shape" rate_per_s "echo --durable $shape" rate_per_s)" ''
+    done
+    figure 'on-us 8x32, median' "$(median '$1' 'on-us 8x32' rate_per_s)" '/s'
+    figure 'on-us 64x1, median p99' "$(median '$1' 'on-us 64x1' p99_us)" us
+    figure 'on-us p99 / echo --durable p99, 64x1, paused' "$(median '$1 / $2' \
+        'on-us 64x1, state and archive paused' p99_us 'echo --durable 64x1' p99_us)" ''
+    figure 'forwarded adds at p50, 8x1' "$(median '$1 - $2' \
+        'forwarded 8x1' p50_us 'the simulator alone 8x1' p50_us)" us
+    figure 'allowed: 2 x (durable echo - echo) + 60' "$(median '2 * ($1 - $2) + 60' \
+        'echo --durable 8x1' p50_us 'echo 8x1' p50_us)" us
 }
 
 # report: build/bench/report.html out of build/bench/*.json: a table and bars, nothing from outside.

@@ -22,7 +22,7 @@ static void touch_rows(const struct ledger_state *state, uint32_t row, uint32_t 
     touch_heads(&state->by_rrn, age);
 }
 
-/* Up to LEDGER_WARM_STEP rows of those that the shard comes to next; false: far enough ahead. */
+/* Some of the rows that the shard comes to next; false: far enough ahead. */
 static bool touch_ahead(struct ledger_warm *warm)
 {
     uint64_t shard = atomic_load_explicit(&warm->board->txn_next, memory_order_relaxed);
@@ -34,7 +34,6 @@ static bool touch_ahead(struct ledger_warm *warm)
     uint32_t rows = warm->state->limits.txns_max;
     uint32_t row = (uint32_t)(warm->next % rows);
     uint64_t count = until - warm->next;
-    count = count < LEDGER_WARM_STEP ? count : LEDGER_WARM_STEP;
     count = count < rows - row ? count : rows - row;
     touch_rows(warm->state, row, (uint32_t)count);
     warm->next += count;
@@ -47,7 +46,8 @@ static uint32_t turn(struct agent *agent)
     if (!warm->small_done) {
         warm->small_done = !mem_touch_next(&warm->small);
     } else {
-        (void)touch_ahead(warm);
+        while (touch_ahead(warm)) {
+        }
     }
     return 0; /* nobody waits for it: the thread may sleep */
 }

@@ -2,12 +2,14 @@
  *
  * DESIGN  Memory is taken at start and touched as it is used; the first touch of a large page costs
  * the kernel up to milliseconds, and a thread that pays it holds up every answer. What is searched
- * at random (the map of replays, the heads of the loose index) is therefore touched at start. The rest is
- * this agent's: first rings and buffers, then, a fixed number of rows ahead of the shard, the rows
- * and links of transactions, which fill in order, until the circle of rows has been round once.
- * Production locks everything at start and leaves it nothing to do.
+ * at random (the map of replays, the heads of the loose index) is therefore touched at start. The
+ * rest is this agent's: first rings and buffers, then, a fixed number of rows ahead of the shard,
+ * the rows and links of transactions, which fill in order, until the circle of rows has been round
+ * once. Production locks everything at start and leaves it nothing to do.
  *
- * THREAD  of the ref follower: a step is short. It is never rung: the thread's guard is enough. */
+ * THREAD  of the followers that wait for the disk, at batch priority: the kernel clears pages for
+ * milliseconds, and whoever is answering goes first. It is never rung: the thread's guard and the
+ * followers' work are enough. */
 #ifndef LEDGER_WARM_H
 #define LEDGER_WARM_H
 
@@ -16,7 +18,6 @@
 #include "ledger/ledger.h"
 
 #define LEDGER_WARM_ROWS 65536u /* ahead of the shard: a third of a second at 200,000/s */
-#define LEDGER_WARM_STEP 1024u  /* rows of a turn: about half a megabyte */
 
 struct ledger_state;
 struct ledger_warm {

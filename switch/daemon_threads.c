@@ -110,10 +110,10 @@ static void plan(struct daemon *daemon)
     struct followers *followers = ledger_followers(daemon->ledger);
     struct daemon_thread *ref = add_thread(daemon, "ref", DAEMON_THREAD_NEAR);
     thread_add(&ref->thread, followers_agent(followers, FOLLOWER_REF));
-    thread_add(&ref->thread, ledger_warm_agent(daemon->ledger));
     struct daemon_thread *background = add_thread(daemon, "followers", DAEMON_THREAD_BACKGROUND);
     thread_add(&background->thread, followers_agent(followers, FOLLOWER_STATE));
     thread_add(&background->thread, followers_agent(followers, FOLLOWER_ARCHIVE));
+    thread_add(&background->thread, ledger_warm_agent(daemon->ledger));
 }
 
 /* Data-plane threads take the last CPUs; the first one stays for interrupts and everything else. */

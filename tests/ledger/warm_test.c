@@ -71,15 +71,14 @@ Test(warm, stays_ahead_of_the_shard)
     turn(&warm, 4096);
     cr_assert_eq(warm.agent.ops->deadline(&warm.agent), INT64_MAX);
     cr_assert_eq(warm.next, LEDGER_WARM_ROWS, "no further than it has to be");
-    atomic_store(&board->txn_next, LEDGER_WARM_ROWS);
+    atomic_store(&board->txn_next, 1024);
     turn(&warm, 1);
-    cr_assert_eq(warm.next, LEDGER_WARM_ROWS + LEDGER_WARM_STEP);
-    cr_assert(is_warm(&state->txns[LEDGER_WARM_ROWS + LEDGER_WARM_STEP - 1]));
-    turn(&warm, LEDGER_WARM_ROWS / LEDGER_WARM_STEP);
-    cr_assert_eq(warm.next, 2 * LEDGER_WARM_ROWS);
+    cr_assert_eq(warm.next, LEDGER_WARM_ROWS + 1024);
+    cr_assert(is_warm(&state->txns[LEDGER_WARM_ROWS + 1023]));
     atomic_store(&board->txn_next, 2 * LEDGER_WARM_ROWS + 100); /* the shard was faster */
     turn(&warm, 1);
-    cr_assert_eq(warm.next, 2 * LEDGER_WARM_ROWS + 100 + LEDGER_WARM_STEP);
+    cr_assert_eq(warm.next, 3 * LEDGER_WARM_ROWS + 100);
+    cr_assert_not(is_warm(&state->txns[LEDGER_WARM_ROWS + 9000]), "those it has touched itself");
 }
 
 Test(warm, goes_round_once)
