@@ -352,8 +352,8 @@ static void *write_forever(void *context)
     (void)context;
     for (;;) {
         uint32_t records = visit(false);
-        const struct timespec pause = {
-            .tv_nsec = (records > 0 ? LOG_VISIT_MS : LOG_IDLE_MS) * NS_PER_MS};
+        const struct timespec pause = {.tv_nsec =
+                                           (records > 0 ? LOG_VISIT_MS : LOG_IDLE_MS) * NS_PER_MS};
         (void)nanosleep(&pause, NULL);
     }
     return NULL;

@@ -123,10 +123,17 @@ status=$?
 if [ "$status" = 0 ]; then ok; else bad "SIGTERM: exit $status"; fi
 dev=
 
-# Somebody else listens where a demo scheme wants to: it must not be taken for the scheme.
-build/release/ringsim scheme --listen 127.0.0.1:$((PORT + 3)) >"$DIR/other" 2>&1 &
-other=$!
-if kill -0 $other && within 10 build/release/ringsim acquirer --connect 127.0.0.1:$((PORT + 3)) --send /dev/null &&
+# Somebody else listens where a demo scheme wants to: it must not be taken for the scheme. The kernel
+# gives the port of a process with an io_uring back a moment after its end: tried until it is free.
+takes_port()
+{
+    build/release/ringsim scheme --listen 127.0.0.1:$((PORT + 3)) >"$DIR/other" 2>&1 &
+    other=$!
+    sleep 0.3
+    build/release/ringsim acquirer --connect 127.0.0.1:$((PORT + 3)) --send /dev/null &&
+        kill -0 $other
+}
+if within 10 takes_port &&
     ! timeout 120 ./dev run --idle --dir "$DIR/demo" --port-base $PORT >"$DIR/out" 2>&1 &&
     grep -q 'a demo scheme did not start' "$DIR/out"; then
     ok
