@@ -141,6 +141,7 @@ bench_on_us()
         wait_for_followers
     done
     for follower in state archive; do ctl "$BENCH_DIR" follower pause $follower; done
+    sleep 3 # the disk still has to do with what they wrote
     # shellcheck disable=SC2086
     measure 'on-us 64x1, state and archive paused' $on_us --links 64 --depth 1
     for follower in state archive; do ctl "$BENCH_DIR" follower resume $follower; done
