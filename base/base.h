@@ -12,8 +12,8 @@
 #define NODISCARD                   __attribute__((warn_unused_result))
 #define NORETURN                    __attribute__((noreturn))
 #define PRINTF(format_index, first) __attribute__((format(printf, format_index, first)))
-/* A function that only prefetches has no effect that the compiler knows: gcc 12 removes its calls
- * where it does not happen to inline them first. */
+/* Also needed by functions that only prefetch: they have no effect that the compiler knows, and gcc
+ * 12 removes their calls where it does not happen to inline them first. */
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define countof(array) (sizeof(array) / sizeof((array)[0]))

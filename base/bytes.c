@@ -241,7 +241,7 @@ static uint64_t rotate(uint64_t v, int bits)
 }
 
 /* In registers: a call would spill the state to memory each time. */
-static inline __attribute__((always_inline)) void sip_round(uint64_t v[4])
+static ALWAYS_INLINE void sip_round(uint64_t v[4])
 {
     v[0] += v[1];
     v[2] += v[3];

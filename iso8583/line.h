@@ -7,7 +7,7 @@
 
 #include "iso8583/program.h"
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static ALWAYS_INLINE
 /* A loop over fields is a function by itself, so that it has all registers to itself. */
 #define APART static __attribute__((noinline))
 

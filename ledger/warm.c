@@ -4,10 +4,11 @@
 #include "ledger/tables.h"
 #include <stdatomic.h>
 
-static void touch_heads(const struct ledger_index *index, uint32_t age)
+static void touch_heads(const struct ledger_index *index, uint32_t first_row, uint32_t last_row)
 {
     size_t heads = (size_t)index->mask + 1;
-    mem_touch(&index->heads[age * heads], heads * sizeof *index->heads);
+    uint32_t first = ledger_index_age(index, first_row), last = ledger_index_age(index, last_row);
+    mem_touch(&index->heads[first * heads], (last - first + 1) * heads * sizeof *index->heads);
 }
 
 static void touch_rows(const struct ledger_state *state, uint32_t row, uint32_t count)
@@ -17,9 +18,8 @@ static void touch_rows(const struct ledger_state *state, uint32_t row, uint32_t 
     for (uint32_t i = 0; i < countof(indexes); i++) {
         mem_touch(&indexes[i]->links[row], count * sizeof *indexes[i]->links);
     }
-    uint32_t age = ledger_index_age(&state->by_self, row + count - 1);
-    touch_heads(&state->by_self, age);
-    touch_heads(&state->by_rrn, age);
+    touch_heads(&state->by_self, row, row + count - 1);
+    touch_heads(&state->by_rrn, row, row + count - 1);
 }
 
 /* Some of the rows that the shard comes to next; false: far enough ahead. */
@@ -85,7 +85,7 @@ void ledger_warm_init(struct ledger_warm *warm, const struct ledger_state *state
     };
     mem_touch(state->by_replay.lines,
               (size_t)state->by_replay.lines_count * sizeof *state->by_replay.lines);
-    touch_heads(&state->by_loose, 0);
+    touch_heads(&state->by_loose, 0, 0); /* of one age: all */
     while (touch_ahead(warm)) {
     }
 }

@@ -29,7 +29,7 @@
 enum daemon_thread_kind {
     DAEMON_THREAD_DATA,       /* workers and the shard: pinned, may spin, allocate nothing */
     DAEMON_THREAD_NEAR,       /* what they wait for soon: the ref follower */
-    DAEMON_THREAD_BACKGROUND, /* the other followers: batch priority */
+    DAEMON_THREAD_BACKGROUND, /* the other followers, and warming: batch priority */
 };
 #define DAEMON_THREADS_OTHER 3u /* the shard's, ref's, the followers' */
 

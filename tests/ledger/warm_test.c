@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#define ROWS (4 * LEDGER_WARM_ROWS)
+#define ROWS      (4 * LEDGER_WARM_ROWS)
+#define AGE_HEADS ((size_t)state->by_self.mask + 1)
 
 /* Is the row's memory there? */
 static bool is_warm(const void *row)
@@ -34,6 +35,9 @@ static void start(uint64_t txn_next)
     state = ledger_state_create(&limits, 1);
     /* Large pages would bring neighbours with them. */
     (void)madvise(state->txns, ROWS * sizeof *state->txns, MADV_NOHUGEPAGE);
+    uintptr_t heads = ((uintptr_t)state->by_self.heads + 4095) & ~(uintptr_t)4095;
+    size_t bytes = (size_t)state->by_self.ages_count * AGE_HEADS * sizeof(uint32_t);
+    (void)madvise((void *)heads, bytes, MADV_NOHUGEPAGE);
     board = mem_take(MEM_PLAIN, sizeof *board, "board");
     atomic_store(&board->txn_next, txn_next);
 }
@@ -55,7 +59,12 @@ Test(warm, brings_in_what_the_shard_comes_to_first)
     cr_assert(is_warm(&state->txns[LEDGER_WARM_ROWS]));
     cr_assert_not(is_warm(&state->txns[2 * LEDGER_WARM_ROWS]));
     cr_assert(is_warm(&state->by_replay.lines[state->by_replay.lines_count / 2]));
-    cr_assert(is_warm(&state->by_self.heads[state->by_self.mask / 2]));
+    uint32_t ages = ledger_index_age(&state->by_self, 10 + LEDGER_WARM_ROWS - 1) + 1;
+    cr_assert_gt(ages, 4);
+    for (uint32_t age = 0; age < ages; age++) {
+        cr_assert(is_warm(&state->by_self.heads[age * AGE_HEADS + AGE_HEADS / 2]), "age %u", age);
+    }
+    cr_assert_not(is_warm(&state->by_self.heads[(ages + 2) * AGE_HEADS]));
     cr_assert(is_warm(&state->by_loose.heads[state->by_loose.mask / 2]));
     cr_assert(is_warm(&state->by_loose.links[20]));
 }
