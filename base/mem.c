@@ -115,13 +115,27 @@ bool mem_lock_all(void)
     return locked;
 }
 
-void mem_touch(const void *memory, size_t bytes)
+static bool touch(const void *memory, size_t bytes)
 {
     uintptr_t begin = (uintptr_t)memory & ~(uintptr_t)(PAGE_BYTES - 1);
     uintptr_t end = ((uintptr_t)memory + bytes + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
-    if (bytes > 0) {
-        (void)madvise((void *)begin, end - begin, MADV_POPULATE_WRITE);
+    return bytes == 0 || madvise((void *)begin, end - begin, MADV_POPULATE_WRITE) == 0;
+}
+
+void mem_touch(const void *memory, size_t bytes)
+{
+    (void)touch(memory, bytes);
+}
+
+bool mem_touch_all(void)
+{
+    bool there = true;
+    (void)pthread_mutex_lock(&taken.lock);
+    for (uint32_t i = 0; i < taken.regions_count && there; i++) {
+        there = touch(taken.regions[i].memory, taken.regions[i].bytes);
     }
+    (void)pthread_mutex_unlock(&taken.lock);
+    return there;
 }
 
 bool mem_touch_next(struct mem_cursor *cursor)

@@ -24,6 +24,10 @@ NODISCARD void *mem_take_shared(enum mem_kind kind, size_t bytes, const char *wh
 NODISCARD bool mem_lock_all(void);
 bool mem_secrets_locked(void); /* false: mlock was refused for some MEM_SECRET region */
 
+/* Touches everything taken: the kernel has no page left to find. Returns false when there is less
+ * memory than that. */
+NODISCARD bool mem_touch_all(void);
+
 /* Brings the pages of a part of what was taken in without changing them, so that a first write
  * does not wait for the kernel. A wish: where the kernel does not know how, nothing happens. */
 void mem_touch(const void *memory, size_t bytes);

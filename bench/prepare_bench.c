@@ -103,7 +103,7 @@ static bool write_files(struct prepare *prepare)
     (void)fprintf(
         file,
         "# Written by `ringbench prepare`: %lld cards for load runs.\n"
-        "mode: demo\ndata: .\nthreads: shared\n\nlisteners:\n"
+        "mode: demo\ndata: .\nthreads: shared\nmemory: start\n\nlisteners:\n"
         "  ascii: {address: \"127.0.0.1:%d\", dialect: iso87-ascii, framing: binary2, "
         "party: acquirer}\n\nhttp: {address: \"127.0.0.1:%d\"}\n\n"
         "files: {parties: \"%s/parties.yaml\", rules: rules, dialects: \"%s/dialects\"}\n\n"

@@ -294,4 +294,7 @@ static void check_mode(struct loading *loading)
         FAULT(loading, load_place(loading, "hsm.demo_keys"),
               "mode: production takes no keys from a file");
     }
+    if (conf->mode == CONF_MODE_PRODUCTION && conf->memory == CONF_MEMORY_AHEAD) {
+        FAULT(loading, load_place(loading, "memory"), "mode: production locks all memory at start");
+    }
 }

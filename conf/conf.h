@@ -28,6 +28,7 @@
 enum conf_mode { CONF_MODE_DEMO, CONF_MODE_PRODUCTION };
 enum conf_threads { CONF_THREADS_AUTO, CONF_THREADS_SHARED, CONF_THREADS_DEDICATED };
 enum conf_pin { CONF_PIN_AUTO, CONF_PIN_ON, CONF_PIN_OFF };
+enum conf_memory { CONF_MEMORY_AUTO, CONF_MEMORY_START, CONF_MEMORY_AHEAD };
 
 struct conf_listener {
     char name[CONF_NAME_BYTES];
@@ -97,12 +98,12 @@ void conf_print_reference(FILE *stream);
 /* Every setting as it is in force, "path: value" a line. */
 void conf_print(const struct conf *conf, FILE *stream);
 
-struct conf_memory {  /* a row of the memory table; the daemon knows the bytes */
-    const char *what; /* "cards_max" */
+struct conf_memory_row { /* a row of the memory table; the daemon knows the bytes */
+    const char *what;    /* "cards_max" */
     uint64_t count, bytes;
 };
 /* The table that --check and the start print: rows, then the sum. Returns the sum. */
-uint64_t conf_print_memory(FILE *stream, const struct conf_memory *rows, uint32_t rows_count);
+uint64_t conf_print_memory(FILE *stream, const struct conf_memory_row *rows, uint32_t rows_count);
 
 /* Index, or UINT16_MAX when there is none. */
 uint16_t conf_party_find(const struct conf *conf, const char *name);

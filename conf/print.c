@@ -216,7 +216,7 @@ static void print_bytes(FILE *stream, const char *what, const char *count, uint6
                   (bytes + (1u << 20) - 1) >> 20);
 }
 
-uint64_t conf_print_memory(FILE *stream, const struct conf_memory *rows, uint32_t rows_count)
+uint64_t conf_print_memory(FILE *stream, const struct conf_memory_row *rows, uint32_t rows_count)
 {
     uint64_t sum = 0;
     for (uint32_t i = 0; i < rows_count; i++) {

@@ -6,7 +6,6 @@
 #include "switch/daemon.h"
 
 #include "base/log.h"
-#include "hsm/secret_heap.h"
 #include "switch/control.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -276,38 +275,6 @@ static bool serve(struct daemon *daemon, char *text, size_t text_size)
     return true;
 }
 
-static void print_region(void *context, const char *what, size_t bytes, bool secret)
-{
-    (void)context;
-    if (bytes >= 1u << 20) {
-        log_event(LOG_INFO, "memory.region", log_text("what", what),
-                  log_number("bytes", (int64_t)bytes), log_text("locked", secret ? "yes" : "no"));
-    }
-}
-
-static bool check_memory(struct daemon *daemon, char *text, size_t text_size)
-{
-    mem_each(print_region, NULL);
-    log_event(LOG_INFO, "memory.taken", log_number("bytes", (int64_t)mem_taken_bytes()));
-    bool is_production = daemon->conf->mode == CONF_MODE_PRODUCTION;
-    if (!hsm_secret_heap_works()) {
-        static const char cure[] = "libcrypto was in use too early: start without LD_PRELOAD";
-        if (is_production) {
-            return refuse(text, text_size, "keys cannot be locked in memory", cure);
-        }
-        log_event(LOG_WARN, "memory.keys_not_locked", log_text("cure", cure));
-    }
-    if (is_production && !mem_lock_all()) {
-        return refuse(text, text_size, "memory",
-                      "cannot be locked; raise the memlock limit (ulimit -l)");
-    }
-    if (!mem_secrets_locked()) {
-        log_event(LOG_WARN, "memory.not_locked",
-                  log_text("cure", "raise the memlock limit (ulimit -l)"));
-    }
-    return true;
-}
-
 bool daemon_start(struct daemon *daemon, char *text, size_t text_size)
 {
     daemon->control_socket = daemon->signals = daemon->control_eventfd = daemon->lock_file = -1;
@@ -316,7 +283,8 @@ bool daemon_start(struct daemon *daemon, char *text, size_t text_size)
         take_signals(daemon);
         started = open_control(daemon, text, text_size) && start_hsm(daemon, text, text_size) &&
                   start_ledger(daemon, text, text_size) && start_workers(daemon, text, text_size) &&
-                  check_memory(daemon, text, text_size) && http_start(daemon, text, text_size) &&
+                  daemon_take_memory(daemon, text, text_size) &&
+                  http_start(daemon, text, text_size) &&
                   daemon_threads_start(daemon, text, text_size) &&
                   open_house_accounts(daemon, text, text_size) && serve(daemon, text, text_size);
     }

@@ -97,11 +97,6 @@ struct daemon {
 NODISCARD bool daemon_load(struct daemon *daemon, struct conf_report *report);
 /* The rule files of conf->rules; NULL when the report has an error. */
 NODISCARD struct rules *daemon_rules_load(const struct conf *conf, struct conf_report *report);
-/* Bytes of every limit, for --check and the start; returns their sum. */
-uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream);
-/* What a start would take, and what the machine has: more than that is refused. */
-uint64_t daemon_memory_bytes(const struct daemon *daemon);
-uint64_t daemon_machine_bytes(void);
 void daemon_ledger_options(const struct daemon *daemon, struct ledger_options *options);
 void daemon_worker_options(struct daemon *daemon, uint16_t index, struct worker_options *options);
 /* Fills listeners, parties and endpoints from the configuration. */
@@ -112,6 +107,14 @@ void daemon_unload(struct daemon *daemon);
 /* False: `text` says why; daemon_stop() has been called. */
 NODISCARD bool daemon_start(struct daemon *daemon, char *text, size_t text_size);
 void daemon_stop(struct daemon *daemon);
+
+/* daemon_memory.c. Bytes of every limit, for --check and the start; returns their sum. */
+uint64_t daemon_print_memory(const struct daemon *daemon, FILE *stream);
+/* What a start would take, and what the machine has: more than that is refused. */
+uint64_t daemon_memory_bytes(const struct daemon *daemon);
+uint64_t daemon_machine_bytes(void);
+/* When all is taken: locked or resident as mode and `memory` ask. False: `text` says why not. */
+NODISCARD bool daemon_take_memory(const struct daemon *daemon, char *text, size_t text_size);
 
 /* daemon_threads.c */
 NODISCARD bool daemon_threads_start(struct daemon *daemon, char *text, size_t text_size);

@@ -94,6 +94,15 @@ Test(mem, touches_a_part_without_changing_it)
     cr_assert_eq(resident_pages(memory, (size_t)256 * 4096), 2);
 }
 
+Test(mem, touches_everything_taken)
+{
+    uint8_t *memory = mem_take(MEM_PLAIN, (size_t)64 * 4096, "test");
+    memory[4096] = 7;
+    cr_assert(mem_touch_all());
+    cr_assert_eq(resident_pages(memory, (size_t)64 * 4096), 64);
+    cr_assert_eq(memory[4096], 7);
+}
+
 Test(mem, touches_small_regions_piece_by_piece)
 {
     uint32_t before = mem_mark();

@@ -393,7 +393,7 @@ Test(conf, every_range_can_be_read)
 
 Test(conf, memory_is_summed)
 {
-    const struct conf_memory rows[] = {{"cards", 65536, 4194304}, {"links", 0, 1000}};
+    const struct conf_memory_row rows[] = {{"cards", 65536, 4194304}, {"links", 0, 1000}};
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);

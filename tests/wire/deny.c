@@ -4,8 +4,10 @@
  *   deny mlock ERROR PROGRAM [ARGUMENT]...      mlock, mlock2
  *   deny mlockall ERROR PROGRAM [ARGUMENT]...   mlockall
  *   deny direct ERROR PROGRAM [ARGUMENT]...     openat with O_DIRECT
+ *   deny populate ERROR PROGRAM [ARGUMENT]...   madvise with MADV_POPULATE_WRITE
  *
- * The filter is for good and for everything that the program starts. ERROR: EPERM, ENOSYS, EINVAL.
+ * The filter is for good and for everything that the program starts. ERROR: EPERM, ENOSYS, EINVAL,
+ * ENOMEM.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +16,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define LOAD(field)      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define CALL(nr)         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1) /* else skips one */
+#define IS(value)        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1) /* else skips one */
 #define ANY_BIT(bits)    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, bits, 0, 1)
 #define REFUSE(error)    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
 #define ALLOW            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
@@ -34,13 +37,15 @@ static int install(struct sock_filter *filter, size_t count)
 
 static int deny(const char *what, unsigned error)
 {
-    struct sock_filter io_uring[] = {LOAD(nr), CALL(SYS_io_uring_setup), REFUSE(error), ALLOW};
-    struct sock_filter mlockall[] = {LOAD(nr), CALL(SYS_mlockall), REFUSE(error), ALLOW};
-    struct sock_filter mlock[] = {LOAD(nr),         CALL(SYS_mlock), REFUSE(error),
-                                  CALL(SYS_mlock2), REFUSE(error),   ALLOW};
+    struct sock_filter io_uring[] = {LOAD(nr), IS(SYS_io_uring_setup), REFUSE(error), ALLOW};
+    struct sock_filter mlockall[] = {LOAD(nr), IS(SYS_mlockall), REFUSE(error), ALLOW};
+    struct sock_filter mlock[] = {LOAD(nr),       IS(SYS_mlock), REFUSE(error),
+                                  IS(SYS_mlock2), REFUSE(error), ALLOW};
     /* The lower half of the flags: little endian. */
-    struct sock_filter direct[] = {LOAD(nr),      CALL(SYS_openat),  JUMP_OVER(1),  ALLOW,
+    struct sock_filter direct[] = {LOAD(nr),      IS(SYS_openat),    JUMP_OVER(1),  ALLOW,
                                    LOAD(args[2]), ANY_BIT(O_DIRECT), REFUSE(error), ALLOW};
+    struct sock_filter populate[] = {LOAD(nr),      IS(SYS_madvise),         JUMP_OVER(1),  ALLOW,
+                                     LOAD(args[2]), IS(MADV_POPULATE_WRITE), REFUSE(error), ALLOW};
     const struct {
         const char *what;
         struct sock_filter *filter;
@@ -50,6 +55,7 @@ static int deny(const char *what, unsigned error)
         {"mlockall", mlockall, sizeof mlockall / sizeof *mlockall},
         {"mlock", mlock, sizeof mlock / sizeof *mlock},
         {"direct", direct, sizeof direct / sizeof *direct},
+        {"populate", populate, sizeof populate / sizeof *populate},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (strcmp(what, rows[i].what) == 0) {
@@ -64,7 +70,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         unsigned number;
-    } errors[] = {{"EPERM", EPERM}, {"ENOSYS", ENOSYS}, {"EINVAL", EINVAL}};
+    } errors[] = {{"EPERM", EPERM}, {"ENOSYS", ENOSYS}, {"EINVAL", EINVAL}, {"ENOMEM", ENOMEM}};
     for (size_t i = 0; argc >= 4 && i < sizeof errors / sizeof *errors; i++) {
         if (strcmp(argv[2], errors[i].name) == 0 && deny(argv[1], errors[i].number) == 0) {
             (void)execvp(argv[3], argv + 3);
@@ -72,6 +78,6 @@ int main(int argc, char **argv)
             return 126;
         }
     }
-    (void)fputs("usage: deny io_uring|mlock|mlockall|direct ERROR PROGRAM [ARGUMENT]...\n", stderr);
+    (void)fputs("usage: deny io_uring|mlock|mlockall|direct|populate ERROR PROGRAM...\n", stderr);
     return 125;
 }

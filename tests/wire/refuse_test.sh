@@ -258,11 +258,20 @@ done
 under="$DENY direct EINVAL"
 warned 'a directory without O_DIRECT' journal.not_direct good
 
+under="$DENY populate ENOMEM"
+run good --set memory=start
+refused 'memory: start without the memory' 'memory: start: there is less memory than the limits take' good
+
 bin=$RELEASE
 under="$DENY mlock EPERM"
 warned 'demo, memory not locked' memory.not_locked good
 under="env LD_PRELOAD=$EARLY"
 warned 'demo, keys not in locked memory' memory.keys_not_locked good
+
+under=
+if up good --set memory=start; then
+    stop 'memory: start'
+fi
 
 # A production of its own: other keys, made while it was still a demo; their check values left out.
 under=
@@ -284,6 +293,8 @@ sed -i 's/^mode: demo/mode: production/; s/demo_keys: .*/instances: 1/' "$DIR/pr
 if up production; then
     stop 'production'
 fi
+run production --set memory=ahead
+refused 'production, memory ahead' 'mode: production locks all memory' production
 under="$DENY mlockall EPERM"
 run production
 refused 'production, hsmd not locked' 'hsmd cannot lock its memory; raise the memlock limit' production
