@@ -4,7 +4,8 @@
  * of the ring in a worker of normal priority; a thread of one's own keeps its place among busy
  * cores at the price of two wake-ups. A write takes a slot until its event; the owner finds a slot
  * and posts it, the writer thread reads the slots in the order in which they were posted. No lock
- * is held while the writer is woken: on the owner's core it would run into it at once. */
+ * is held while the writer is woken: on the owner's core it would run into it at once. The owner is
+ * woken only while it waits. */
 #include "base/uring.h"
 
 #include "base/io_err.h"
@@ -115,9 +116,33 @@ static void *writer_main(void *context)
         }
         struct uring_write *w = &u->writes[index];
         w->result = write_blocking(w);
-        atomic_store_explicit(&w->is_finished, true, memory_order_release);
-        u->io.ops->wake(&u->io);
+        atomic_store(&w->is_finished, true);
+        if (atomic_exchange(&u->writer.owner_waits, false)) { /* else it looks before it waits */
+            u->io.ops->wake(&u->io);
+        }
     }
+}
+
+static bool any_finished(const struct uring *u)
+{
+    for (uint32_t i = 0; i < URING_WRITES_MAX; i++) {
+        if (u->writes[i].is_used && atomic_load(&u->writes[i].is_finished)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Sequentially consistent on both sides: the owner sees the write, or the writer that it waits. */
+bool uring_may_wait(struct uring *u)
+{
+    atomic_store(&u->writer.owner_waits, true);
+    return !any_finished(u);
+}
+
+void uring_waited(struct uring *u)
+{
+    atomic_store_explicit(&u->writer.owner_waits, false, memory_order_relaxed);
 }
 
 uint32_t uring_writes_finished(struct uring *u, struct io_event *events, uint32_t events_max)

@@ -70,6 +70,7 @@ struct uring_writer { /* the thread of io_options.write_thread */
     sem_t filled;
     uint32_t queue[URING_WRITES_MAX + 1]; /* indexes of writes, each at most once; then the end */
     uint32_t head, tail;                  /* the writer's, the owner's */
+    _Atomic bool owner_waits;             /* for the kernel: a finished write has to wake it */
 };
 
 struct uring_watch {
@@ -143,6 +144,9 @@ void uring_write(struct io *, uint64_t token, io_file, const uint8_t *data, uint
                  uint64_t offset);
 bool uring_write_completed(struct uring *u, uint32_t index, int32_t result, struct io_event *event);
 uint32_t uring_writes_finished(struct uring *u, struct io_event *events, uint32_t events_max);
+/* Around a wait in the kernel. False: a write has finished that has no event yet. */
+bool uring_may_wait(struct uring *u);
+void uring_waited(struct uring *u);
 NODISCARD bool uring_writer_start(struct uring *u);
 void uring_writer_stop(struct uring *u);
 

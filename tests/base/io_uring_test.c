@@ -215,6 +215,29 @@ Test(io_uring, writes_by_a_thread)
     write_blocks();
 }
 
+/* The owner comes to its wait before, while or after the write ends. */
+Test(io_uring, waits_for_no_write_that_has_ended)
+{
+    destroy();
+    create_with(&(struct io_options){.write_thread = true});
+    char path[] = "/tmp/io_test_XXXXXX";
+    int file = mkstemp(path);
+    uint8_t data[512] = {0};
+    for (uint32_t round = 0; round < 5000; round++) {
+        io->ops->write(io, round, file, data, sizeof data, 0);
+        for (volatile uint32_t spin = round % 500 * 20; spin > 0; spin--) {
+        }
+        int64_t until_ns = clock_system.boot_ns(NULL) + 60 * NS_PER_S;
+        uint32_t count = 0;
+        while (count == 0 && clock_system.boot_ns(NULL) < until_ns) {
+            count = io->ops->wait(io, until_ns, events, LIMIT_IO_EVENTS_MAX);
+        }
+        cr_assert(count == 1 && events[0].token == round, "round %u: the wait missed it", round);
+    }
+    close(file);
+    unlink(path);
+}
+
 Test(io_uring, wakes)
 {
     io->ops->wake(io);
