@@ -136,7 +136,9 @@ void thread_pin(const struct thread *thread)
     if (thread->cpu >= 0) {
         cpu_set_t set;
         CPU_ZERO(&set);
-        CPU_SET((size_t)thread->cpu, &set);
+        for (uint32_t i = 0; i < thread->cpus_count; i++) {
+            CPU_SET((size_t)thread->cpu + i, &set);
+        }
         if (pthread_setaffinity_np(pthread_self(), sizeof set, &set) != 0) {
             log_event(LOG_WARN, "thread.not_pinned", log_text("thread", thread->name),
                       log_number("cpu", thread->cpu));

@@ -43,7 +43,8 @@ struct agent {
 
 struct thread {
     char name[16];
-    int32_t cpu; /* -1 = not pinned */
+    int32_t cpu;         /* the first that it may run on; -1 = any: not pinned */
+    uint32_t cpus_count; /* from `cpu` on */
     uint32_t spin_us;
     struct io *io;
     struct clock clock;
@@ -60,7 +61,7 @@ struct thread {
 
 void thread_init(struct thread *thread, const char *name, const struct clock_source *source);
 void thread_add(struct thread *thread, struct agent *agent);
-/* Binds the calling thread, and those that it makes from now on, to thread->cpu. */
+/* Binds the calling thread, and those that it makes from now on, to its CPUs. */
 void thread_pin(const struct thread *thread);
 /* One round: take completions (waiting at most until wait_until_ns), run every agent once. Returns
  * the work done. The simulator calls it by itself; thread_run() loops over it. */

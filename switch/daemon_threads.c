@@ -116,7 +116,8 @@ static void plan(struct daemon *daemon)
     thread_add(&background->thread, ledger_warm_agent(daemon->ledger));
 }
 
-/* Data-plane threads take the last CPUs; the first one stays for interrupts and everything else. */
+/* Data-plane threads take the last CPUs, one each; the first ones stay for interrupts, followers
+ * and everything else. */
 static void pin(struct daemon *daemon)
 {
     uint32_t cpus = daemon_cpus();
@@ -125,8 +126,15 @@ static void pin(struct daemon *daemon)
     if (daemon->conf->pin == CONF_PIN_OFF || (daemon->conf->pin == CONF_PIN_AUTO && !fits)) {
         return;
     }
-    for (uint32_t i = 0; i < data_threads; i++) {
-        daemon->threads[i].thread.cpu = (int32_t)((cpus - data_threads % cpus + i) % cpus);
+    for (uint32_t i = 0; i < daemon->threads_count; i++) {
+        struct thread *thread = &daemon->threads[i].thread;
+        if (i < data_threads) {
+            thread->cpu = (int32_t)((cpus - data_threads % cpus + i) % cpus);
+            thread->cpus_count = 1;
+        } else if (fits) {
+            thread->cpu = 0;
+            thread->cpus_count = cpus - data_threads;
+        }
     }
 }
 
