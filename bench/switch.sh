@@ -87,12 +87,12 @@ wait_for_followers()
     done
 }
 
-# ceilings LINKS DEPTH: echo and durable echo of this minute.
+# ceilings LINKS DEPTH: echo and durable echo of this minute, as long as the daemon.
 ceilings()
 {
-    measure "echo $1x$2" "$BIN/ringbench" echo --links "$1" --depth "$2" --seconds 2
+    measure "echo $1x$2" "$BIN/ringbench" echo --links "$1" --depth "$2" --seconds "$seconds"
     measure "echo --durable $1x$2" "$BIN/ringbench" echo --durable --links "$1" --depth "$2" \
-        --seconds 2 --data "$BENCH_DIR"
+        --seconds "$seconds" --data "$BENCH_DIR"
 }
 
 bench_start()
@@ -165,12 +165,13 @@ bench_switch()
 {
     : >build/bench/switch.json
     rounds=$(seq "${RS_BENCH_ROUNDS:-3}")
+    seconds=${RS_BENCH_SECONDS:-3}
     trap 'end_demo; exit 130' INT TERM
     trap end_demo EXIT
     bench_start || return 1
     own="--own $DAEMON"
     for scheme in $SCHEMES; do own="$own --own $scheme"; done
-    load="$BIN/ringbench load --connect 127.0.0.1:$BENCH_BASE --seconds ${RS_BENCH_SECONDS:-3} $own"
+    load="$BIN/ringbench load --connect 127.0.0.1:$BENCH_BASE --seconds $seconds $own"
     on_us="$load --cards 1000000 --expect 39=00:99.9%"
     bench_idle
     BALANCE_BEFORE=$(ctl "$BENCH_DIR" account show settlement/acquirer --json |
