@@ -14,6 +14,7 @@
 #include "base/poison.h"
 
 #define WRITE_BYTES (1u << 20)
+#define PIECE_BYTES (128u << 10) /* of an append */
 #define ALIGNMENT   4096u
 #define NAMES_MAX   65536u
 #define NAME_BYTES  200u
@@ -182,6 +183,22 @@ static enum io_err op_write(struct disk *disk, io_file file, const uint8_t *data
     return write_all(file, data, size, offset);
 }
 
+/* In pieces that begin their way to the medium at once: the journal's writes go between them, and
+ * its flushes find little that is not there yet. */
+static enum io_err write_in_pieces(int fd, const uint8_t *data, uint32_t size, uint64_t offset)
+{
+    enum io_err err = IO_OK;
+    while (err == IO_OK && size > 0) {
+        uint32_t piece = size < PIECE_BYTES ? size : PIECE_BYTES;
+        err = write_all(fd, data, piece, offset);
+        (void)sync_file_range(fd, (off_t)offset, piece, SYNC_FILE_RANGE_WRITE);
+        data += piece;
+        offset += piece;
+        size -= piece;
+    }
+    return err;
+}
+
 static enum io_err op_append(struct disk *disk, const char *name, const uint8_t *data,
                              uint32_t size, uint64_t *offset)
 {
@@ -192,7 +209,7 @@ static enum io_err op_append(struct disk *disk, const char *name, const uint8_t 
     }
     enum io_err err = fstat(fd, &status) == 0 ? IO_OK : io_err_of(errno);
     if (err == IO_OK) {
-        err = write_all(fd, data, size, (uint64_t)status.st_size);
+        err = write_in_pieces(fd, data, size, (uint64_t)status.st_size);
     }
     if (err == IO_OK && offset != NULL) {
         *offset = (uint64_t)status.st_size;
