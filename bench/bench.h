@@ -28,11 +28,16 @@ struct machine_trees { /* processes whose descendants, threads and they themselv
     int32_t roots[MACHINE_TREES_MAX];
     uint32_t count;
 };
+#define MACHINE_KERNEL_MAX 1024u
 struct machine_sample {
     int64_t now_ns;
-    double busy_s;   /* of all processors, interrupts left out */
-    double own_s;    /* our trees */
-    double kernel_s; /* kernel threads: they work for somebody, mostly for us */
+    double busy_s; /* of all processors, interrupts left out */
+    double own_s;  /* our trees */
+    uint32_t kernel_count;
+    struct machine_thread { /* kernel threads: they work for somebody, mostly for us */
+        int32_t id;
+        double seconds;
+    } kernel[MACHINE_KERNEL_MAX];
 };
 /* The calling process is always ours. */
 void machine_sample(const struct machine_trees *trees, struct machine_sample *out);

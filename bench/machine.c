@@ -3,7 +3,7 @@
  * DESIGN  Busy time of all processors (/proc/stat: user, nice, system, steal) less that of our
  * process trees and of kernel threads (/proc/PID/stat). Time in interrupts counts for nobody: on
  * loopback it is our own traffic. A process that ends between two samples is counted through its
- * parent. */
+ * parent; a kernel thread that ends takes its time along, so they are compared one by one. */
 #include "bench/bench.h"
 
 #include <dirent.h>
@@ -121,18 +121,34 @@ void machine_sample(const struct machine_trees *trees, struct machine_sample *ou
     for (uint32_t i = 0; i < count; i++) {
         const struct process *process = &processes[i];
         if (process->id == 2 || process->parent == 2) {
-            out->kernel_s += process->seconds;
+            if (out->kernel_count < MACHINE_KERNEL_MAX) {
+                out->kernel[out->kernel_count++] =
+                    (struct machine_thread){process->id, process->seconds};
+            }
         } else if (is_own(processes, count, process->id, trees)) {
             out->own_s += process->seconds;
         }
     }
 }
 
+/* What the kernel threads of `to` worked since `from`. */
+static double kernel_seconds(const struct machine_sample *from, const struct machine_sample *to)
+{
+    double seconds = 0;
+    for (uint32_t i = 0; i < to->kernel_count; i++) {
+        seconds += to->kernel[i].seconds;
+        for (uint32_t k = 0; k < from->kernel_count; k++) {
+            seconds -= from->kernel[k].id == to->kernel[i].id ? from->kernel[k].seconds : 0;
+        }
+    }
+    return seconds;
+}
+
 double machine_foreign_percent(const struct machine_sample *from, const struct machine_sample *to)
 {
     double wall_s = (double)(to->now_ns - from->now_ns) / 1e9 * machine_cpus();
     double foreign_s =
-        (to->busy_s - from->busy_s) - (to->own_s - from->own_s) - (to->kernel_s - from->kernel_s);
+        (to->busy_s - from->busy_s) - (to->own_s - from->own_s) - kernel_seconds(from, to);
     double percent = wall_s > 0 ? 100 * foreign_s / wall_s : 0;
     return percent < 0 ? 0 : percent;
 }

@@ -83,6 +83,23 @@ Test(disk, files_grow_are_listed_cut_and_removed)
     cr_assert_neq(disk->ops->remove(disk, "z"), IO_OK);
 }
 
+Test(disk, a_large_append_is_whole)
+{
+    static uint8_t data[300001], back[sizeof data + 1]; /* several pieces and a rest */
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i * 2654435761u >> 13);
+    }
+    uint64_t offset = 0;
+    cr_assert_eq(disk->ops->append(disk, "a", data, 7, NULL), IO_OK);
+    cr_assert_eq(disk->ops->append(disk, "a", data, sizeof data, &offset), IO_OK);
+    cr_assert_eq(offset, 7);
+    cr_assert_eq(disk->ops->sync(disk, "a"), IO_OK);
+    uint32_t size = sizeof back;
+    cr_assert_eq(disk->ops->load(disk, "a", back, &size, 7), IO_OK);
+    cr_assert_eq(size, sizeof data);
+    cr_assert_arr_eq(back, data, sizeof data);
+}
+
 Test(disk, an_interrupted_segment_is_completed)
 {
     uint64_t offset;
