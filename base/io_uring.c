@@ -147,7 +147,7 @@ static void enter(struct uring *u, int64_t deadline_ns)
         left_ns = deadline_ns - clock_system.boot_ns(NULL);
     }
     int result;
-    if (left_ns > 0 && (!u->has_writer || uring_may_wait(u))) {
+    if (left_ns > 0 && (!u->has_writer || uring_wait_begins(u))) {
         struct __kernel_timespec timeout = {.tv_sec = left_ns / NS_PER_S,
                                             .tv_nsec = left_ns % NS_PER_S};
         struct io_uring_cqe *cqe;
@@ -155,7 +155,7 @@ static void enter(struct uring *u, int64_t deadline_ns)
     } else {
         result = io_uring_submit_and_get_events(&u->ring);
     }
-    uring_waited(u);
+    uring_wait_ended(u);
     /* What passes by itself is tried again at the next wait. -EEXIST: not the thread of this io. */
     must(result >= 0 || result == -ETIME || result == -EINTR || result == -EAGAIN ||
          result == -EBUSY);

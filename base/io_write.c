@@ -134,13 +134,13 @@ static bool any_finished(const struct uring *u)
 }
 
 /* Sequentially consistent on both sides: the owner sees the write, or the writer that it waits. */
-bool uring_may_wait(struct uring *u)
+bool uring_wait_begins(struct uring *u)
 {
     atomic_store(&u->writer.owner_waits, true);
     return !any_finished(u);
 }
 
-void uring_waited(struct uring *u)
+void uring_wait_ended(struct uring *u)
 {
     atomic_store_explicit(&u->writer.owner_waits, false, memory_order_relaxed);
 }

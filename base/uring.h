@@ -144,9 +144,10 @@ void uring_write(struct io *, uint64_t token, io_file, const uint8_t *data, uint
                  uint64_t offset);
 bool uring_write_completed(struct uring *u, uint32_t index, int32_t result, struct io_event *event);
 uint32_t uring_writes_finished(struct uring *u, struct io_event *events, uint32_t events_max);
-/* Around a wait in the kernel. False: a write has finished that has no event yet. */
-bool uring_may_wait(struct uring *u);
-void uring_waited(struct uring *u);
+/* Around a wait in the kernel, so that a write that ends meanwhile wakes it. False: one has ended
+ * already and has no event yet. */
+bool uring_wait_begins(struct uring *u);
+void uring_wait_ended(struct uring *u);
 NODISCARD bool uring_writer_start(struct uring *u);
 void uring_writer_stop(struct uring *u);
 

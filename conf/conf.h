@@ -98,7 +98,7 @@ void conf_print_reference(FILE *stream);
 /* Every setting as it is in force, "path: value" a line. */
 void conf_print(const struct conf *conf, FILE *stream);
 
-struct conf_memory_row { /* a row of the memory table; the daemon knows the bytes */
+struct conf_memory_row { /* the daemon knows the bytes */
     const char *what;    /* "cards_max" */
     uint64_t count, bytes;
 };

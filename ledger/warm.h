@@ -5,7 +5,8 @@
  * at random (the map of replays, the heads of the loose index) is therefore touched at start. The
  * rest is this agent's: first rings and buffers, then, a fixed number of rows ahead of the shard,
  * the rows and links of transactions, which fill in order, until the circle of rows has been round
- * once. Where everything is resident at start (production, `memory: start`) it finds nothing to do.
+ * once. Where all that the limits take is resident at start (production, `memory: start`) there is
+ * left what threads take for themselves.
  *
  * THREAD  of the followers that wait for the disk, at batch priority: the kernel clears pages for
  * milliseconds, and whoever is answering goes first. It is never rung: the thread's guard and the
